@@ -1,0 +1,1 @@
+"""The papers' claims, judged by training: `python -m reproductions --help`."""

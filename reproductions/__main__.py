@@ -1,0 +1,231 @@
+"""The command line: `python -m reproductions list | plan | run | report`."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from . import batches
+from .arms import ARMS
+from .claims import CLAIMS, FLAGSHIP
+from .data import CHOICES, copy_note, load
+from .environment import BACKENDS, available_cores, installed_backends
+from .errors import InputError
+from .findings import Finding, findings
+from .judge import Verdict
+from .plan import Spec, minutes, owed, wanted
+from .progress import listener
+from .records import Store
+from .run import Crew
+from .tiers import MEANT_FOR, TIERS, Tier
+
+COMMITTED = Path(__file__).parent / "records"
+
+console = Console()
+
+folder = click.Path(file_okay=False, path_type=Path)
+records_option = click.option(
+    "--records", type=folder, default="runs", show_default=True, help="The folder of records."
+)
+
+
+def choosing_runs(verb: Callable) -> Callable:
+    """The arguments by which `plan` and `run` choose runs."""
+    for decorate in reversed((
+        click.argument("claims", nargs=-1, type=click.Choice(list(CLAIMS)), metavar="[CLAIM]..."),
+        click.option(
+            "--tier", type=click.Choice(list(TIERS)), default="laptop", show_default=True,
+            help="The budget; see `list`.",
+        ),
+        click.option(
+            "--backend", type=click.Choice(BACKENDS),
+            help="The Keras backend; default: KERAS_BACKEND, else the first that is installed.",
+        ),
+        click.option(
+            "--seeds", type=click.IntRange(1),
+            help="Train seeds 0 to N - 1; default: as many as the claims judge at the tier.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1), default=lambda: min(available_cores(), 4),
+            help="Runs side by side, sharing the cores; default: one a core, at most 4.",
+        ),
+        click.option(
+            "--data", type=click.Choice(CHOICES), default="auto", show_default=True,
+            help="auto: CIFAR-10 where it can be had; else, at the smoke and laptop tiers, the "
+            "embedded images.",
+        ),
+        records_option,
+    )):  # fmt: skip
+        verb = decorate(verb)
+    return verb
+
+
+@click.group()
+def app() -> None:
+    """Does depth harm plain networks and not residual ones? Train, record, judge, report.
+
+    CLAIMs are named as `list` shows them; without any, the flagship claims are meant.
+    """
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the claims with their statements, the arms and the tiers."""
+    table = Table("claim", "statement", "arms", "decided at")
+    for claim in CLAIMS.values():
+        for statement in claim.statements:
+            decided = ", ".join(statement.decided_at)
+            table.add_row(claim.name, statement.says, ", ".join(statement.contrast), decided)
+    console.print(table)
+    tiers = Table("tier", "meant for", "steps", "seeds judged")
+    for tier in TIERS.values():
+        judged = {s.seeds[tier.name] for c in CLAIMS.values() for s in c.statements}
+        seeds = " or ".join(map(str, sorted(judged)))
+        tiers.add_row(tier.name, MEANT_FOR[tier.name], f"{tier.steps:,}", seeds)
+    console.print(tiers)
+    say(f"arms: {', '.join(ARMS)}")
+
+
+@app.command()
+@choosing_runs
+def plan(claims, tier, backend, seeds, jobs, data, records) -> None:
+    """Show the runs that are still owed, and about how long they take."""
+    present = Store(records).read()
+    wanted_runs, _ = prepare(claims, TIERS[tier], backend_of(backend), seeds, data)
+    runs = owed(wanted_runs, present)
+    known = [*present.values(), *Store(COMMITTED).read().values()]
+    estimates = {key: minutes(spec, known) for key, spec in runs.items()}
+    table = Table("run", "arm", "seed", "backend", "estimated minutes")
+    for key, spec in runs.items():
+        estimate = estimates[key]
+        shown = "unknown" if estimate is None else f"{estimate:.1f}"
+        table.add_row(key, spec["arm"]["name"], str(spec["seed"]), spec["backend"], shown)
+    if runs:
+        console.print(table)
+    guesses = [estimate for estimate in estimates.values() if estimate is not None]
+    about = f"{sum(guesses) / jobs:.0f}" if len(guesses) == len(runs) else "unknown"
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
+    say(f"Estimated minutes, {jobs} at a time: {about}.")
+
+
+@app.command()
+@choosing_runs
+def run(claims, tier, backend, seeds, jobs, data, records) -> None:
+    """Train what is owed, leaving one record a run. Started again it goes on where it stopped.
+
+    Exit status: 0 all runs recorded, whatever the verdicts; 1 a run failed; 2 bad input;
+    130 and 143 stopped by a signal.
+    """
+    store, backend = Store(records), backend_of(backend)
+    store.check_writable()
+    present = store.read()
+    wanted_runs, arrays = prepare(claims, TIERS[tier], backend, seeds, data)
+    runs = owed(wanted_runs, present)
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed at the {tier} tier on {backend}.")
+    complete = True
+    if runs:
+        with listener(console, runs) as progress:
+            complete = Crew(store, arrays, jobs, progress).work(runs)
+    print_verdicts(findings((CLAIMS[name] for name in claims or FLAGSHIP), store.read()))
+    say(f"For the report: python -m reproductions report --records {records}")
+    sys.exit(0 if complete else 1)
+
+
+@app.command()
+@records_option
+@click.option("--output", type=folder, help="Where it goes; default: the folder of records.")
+@click.option("--beside", type=folder, help="Print verdicts beside those of these records.")
+def report(records, output, beside) -> None:
+    """Write REPORT.md and its figures from the records, and print the verdicts."""
+    from .report import write
+
+    if not records.is_dir():
+        raise InputError(
+            f"there is no folder {records}: `run` makes it, or name one with --records."
+        )
+    Store(output or records).check_writable()
+    found = findings(CLAIMS.values(), Store(records).read())
+    other = findings(CLAIMS.values(), Store(beside).read()) if beside else None
+    print_verdicts(found, other)
+    say(f"Written: {write(Store(records), output or records)}")
+
+
+# --- what the verbs share -----------------------------------------------------------------------
+
+
+def prepare(
+    names: Sequence[str], tier: Tier, backend: str, seeds: int | None, choice: str
+) -> tuple[dict[str, Spec], dict[str, Any]]:
+    """The runs that are wanted, by key, and the arrays they see."""
+    data = load(choice, tier)
+    identity = data.identity()
+    say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
+    claims = [CLAIMS[name] for name in names or FLAGSHIP]
+    return wanted(claims, tier, backend, identity, seeds), batches.at_tier(data, tier)
+
+
+def backend_of(name: str | None) -> str:
+    """The backend to use, for this process too where it needs Keras."""
+    installed = installed_backends()
+    chosen = name or os.environ.get("KERAS_BACKEND") or (installed or BACKENDS)[0]
+    if chosen not in installed:
+        raise InputError(
+            f"the backend {chosen!r} is not installed here: install it, or choose "
+            f"{' or '.join(installed) or 'one after installing it'}."
+        )
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
+    """A table of the headline verdicts, beside those of `other` findings."""
+    columns = ["claim", "verdict", "points", "on"]
+    table = Table(*columns, *(["committed verdict", "committed on"] if other else []))
+    for i, finding in enumerate(found):
+        for statement in finding.claim.statements:
+            cells = [f"{finding.claim.name}, {statement.name}"]
+            cells += headline_cells(finding, finding.verdict(statement))
+            if other:
+                word, effect, group = headline_cells(other[i], other[i].verdict(statement))
+                cells += [f"{word} {effect}", group]
+            table.add_row(*cells)
+    console.print(table)
+
+
+def headline_cells(finding: Finding, verdict: Verdict) -> list[str]:
+    effect = "·" if verdict.mean is None else f"{100 * verdict.mean:+.1f}"
+    return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
+
+
+def say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def terminated(*_: object) -> None:
+    raise SystemExit(143)
+
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    signal.signal(signal.SIGTERM, terminated)
+    try:
+        return app.main(prog_name="python -m reproductions", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("Stopped: start it again to go on.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

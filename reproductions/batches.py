@@ -1,0 +1,69 @@
+"""Arrays to augmented batches, as pure functions of (seed, epoch): equal on every backend."""
+
+import numpy as np
+
+from .data import Data
+from .recipes import Recipe
+from .seeds import generator
+from .tiers import Tier
+
+# ImageNet's channel means and deviations, in [0, 1]; never recomputed on a subset.
+MEAN = np.array([0.485, 0.456, 0.406], "float32")
+DEVIATION = np.array([0.229, 0.224, 0.225], "float32")
+
+
+def standardised(images: np.ndarray) -> np.ndarray:
+    """uint8 in [0, 255] -> float32, (x / 255 - MEAN) / DEVIATION."""
+    return (images * np.float32(1 / 255) - MEAN) / DEVIATION
+
+
+def shrunk(images: np.ndarray, size: int) -> np.ndarray:
+    """Means of equal squares of pixels, rounded half up: (n, h, h, 3) -> (n, size, size, 3)."""
+    n, side, _, depth = images.shape
+    k = side // size
+    squares = images.reshape(n, size, k, size, k, depth).astype("uint32")
+    return ((squares.sum((2, 4)) + k * k // 2) // (k * k)).astype("uint8")
+
+
+def at_tier(data: Data, tier: Tier) -> dict[str, np.ndarray]:
+    """What a run at `tier` sees of `data`: train_images, train_labels, test_images, test_labels."""
+    kept = tier.train_images
+    if kept > len(data.train_images):
+        raise ValueError(f"the {tier.name} tier needs {kept} images; {data.name} has fewer.")
+    # The smoke tier also tests on few images.
+    tested = tier.measured_test if tier.name == "smoke" else len(data.test_images)
+    return {
+        "train_images": shrunk(data.train_images[:kept], tier.image_size),
+        "train_labels": data.train_labels[:kept],
+        "test_images": shrunk(data.test_images[:tested], tier.image_size),
+        "test_labels": data.test_labels[:tested],
+    }
+
+
+def order(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The permutation in which an epoch visits `n` images."""
+    return generator(seed, "order", epoch).permutation(n)
+
+
+def augmented(images: np.ndarray, recipe: Recipe, seed: int, epoch: int) -> np.ndarray:
+    """All images of an epoch, image i flipped and cut as (seed, epoch, i) says."""
+    if recipe.flip:
+        images = flipped(images, generator(seed, "flip", epoch).random(len(images)) < 0.5)
+    if recipe.pad:
+        corners = generator(seed, "crop", epoch).integers(2 * recipe.pad + 1, size=(2, len(images)))
+        images = cropped(images, recipe.pad, *corners)
+    return images
+
+
+def flipped(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The chosen images mirrored left to right, the others as they are."""
+    return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
+
+
+def cropped(images: np.ndarray, pad: int, top: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Each image cut at its corner (top, left) from itself framed by `pad` black pixels."""
+    size = images.shape[1]
+    framed = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    rows = (top[:, None] + np.arange(size))[:, :, None]
+    columns = (left[:, None] + np.arange(size))[:, None, :]
+    return framed[np.arange(len(images))[:, None, None], rows, columns]

@@ -1,0 +1,82 @@
+"""On what a run was made: packages, hardware, the state of the code. No path is kept."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+BACKENDS = ("tensorflow", "torch", "jax")
+
+# Settings that may change numbers.
+VARIABLES = ("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "OPENBLAS_CORETYPE")
+
+
+def installed_backends() -> tuple[str, ...]:
+    """The backends that can be imported here."""
+    return tuple(name for name in BACKENDS if find_spec(name))
+
+
+def environment() -> dict[str, Any]:
+    """Packages and hardware, as a record refers to them."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": sorted({f"{d.name}=={d.version}" for d in metadata.distributions()}),
+        "hardware": hardware(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def hardware() -> dict[str, Any]:
+    import cpuinfo
+    import psutil
+
+    return {
+        "cpu": cpuinfo.get_cpu_info().get("brand_raw", "unknown"),
+        "cores": available_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": gpus(),
+    }
+
+
+def available_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """Name and driver of each NVIDIA GPU."""
+    if not shutil.which("nvidia-smi"):
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    return subprocess.run(query, capture_output=True, text=True).stdout.splitlines()
+
+
+def code() -> dict[str, str | None]:
+    """The commit of the code, and the digest of what differs from it; None where unknown, none."""
+    commit, difference = git("rev-parse", "--verify", "HEAD"), git("diff", "HEAD")
+    dirty = hashlib.sha256(difference).hexdigest() if difference else None
+    return {"commit": commit.decode().strip() or None, "dirty": dirty}
+
+
+def git(*words: str) -> bytes:
+    """What git prints of this folder's checkout; nothing where there is none."""
+    if not shutil.which("git"):
+        return b""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(command, capture_output=True).stdout
+
+
+def threads_environment(threads: int) -> dict[str, str]:
+    """Variables that hold a child process to so many threads, whatever its backend."""
+    names = (
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",  # NumPy, PyTorch
+        "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+        "NPROC",  # the threads of XLA's CPU client, so JAX's
+    )  # fmt: skip
+    return dict.fromkeys(names, str(threads))

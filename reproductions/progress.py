@@ -1,0 +1,125 @@
+"""One live line a run on a terminal; plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from .plan import Spec
+from .records import Record
+
+
+class Plain:
+    """A line when a run starts, after each of its epochs, and when it ends."""
+
+    def __init__(self, console: Console, runs: Mapping[str, Spec]):
+        self.console, self.runs, self.ends = console, runs, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def started(self, key: str, spec: Spec) -> None:
+        self.say(f"{title(spec)}: started")
+
+    def went_on(self, key: str, event: Mapping[str, Any]) -> None:
+        if "train" in event:
+            self.say(f"{title(self.runs[key])}: {epoch_text(event)}")
+
+    def ended(self, key: str, record: Record | None, problem: str | None) -> None:
+        self.ends += 1
+        counted = f"({self.ends} of {len(self.runs)})"
+        self.say(f"{title(self.runs[key])}: {ending(record, problem)} {counted}")
+
+
+class Live(Plain):
+    """A bar for each run in flight, with epoch, loss, images a second and time left."""
+
+    def __init__(self, console: Console, runs: Mapping[str, Spec]):
+        super().__init__(console, runs)
+        self.progress = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=24),
+            TextColumn("epoch {task.fields[epoch]}  loss {task.fields[loss]}"),
+            TextColumn("{task.fields[speed]:>6} images/s"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+        )
+        self.all = self.progress.add_task(
+            "all runs", total=len(runs), epoch="", loss="", speed="", visible=len(runs) > 1
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.clocks: dict[str, tuple[float, int]] = {}
+        self.speeds: dict[str, str] = {}
+
+    def __enter__(self):
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def started(self, key: str, spec: Spec) -> None:
+        self.clocks[key] = time.monotonic(), 0
+        self.tasks[key] = self.progress.add_task(
+            title(spec), total=spec["tier"]["steps"], epoch=1, loss="-", speed="-"
+        )
+
+    def went_on(self, key: str, event: Mapping[str, Any]) -> None:
+        then, steps = self.clocks[key]
+        now = time.monotonic()
+        images = (event["step"] - steps) * self.runs[key]["recipe"]["batch_size"]
+        speed = self.speeds.get(key, "-")
+        if images:
+            self.clocks[key] = now, event["step"]
+            speed = self.speeds[key] = f"{images / (now - then):.0f}"
+        self.progress.update(
+            self.tasks[key],
+            completed=event["step"],
+            epoch=event["epoch"],
+            loss="-" if event["loss"] is None else f"{event['loss']:.3f}",
+            speed=speed,
+        )
+
+    def ended(self, key: str, record: Record | None, problem: str | None) -> None:
+        self.progress.remove_task(self.tasks.pop(key))
+        self.progress.advance(self.all)
+        super().ended(key, record, problem)
+
+    def say(self, text: str) -> None:
+        self.progress.console.print(text, markup=False, highlight=False)
+
+
+def listener(console: Console, runs: Mapping[str, Spec]) -> Plain:
+    """The live display on a terminal, else plain lines."""
+    return (Live if console.is_terminal else Plain)(console, runs)
+
+
+def title(spec: Spec) -> str:
+    return f"{spec['arm']['name']} seed {spec['seed']} {spec['backend']}"
+
+
+def epoch_text(event: Mapping[str, Any]) -> str:
+    loss = "not finite" if event["loss"] is None else f"{event['loss']:.3f}"
+    return (
+        f"epoch {event['epoch']}, step {event['step']}, loss {loss}, error {errors(event)}, "
+        f"{event['images_per_second']:.0f} images/s"
+    )
+
+
+def ending(record: Record | None, problem: str | None) -> str:
+    if record is None:
+        return f"FAILED: {problem}"
+    result, seconds = record["result"], record["circumstances"]["seconds"]
+    told = result["outcome"] if result["reason"] is None else f"diverged: {result['reason']}"
+    return f"{told}, error {errors(result['epochs'][-1])}, {seconds:.0f} s"
+
+
+def errors(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['train']['error']:.1f} % training, {100 * row['test']['error']:.1f} % test"

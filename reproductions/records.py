@@ -1,0 +1,173 @@
+"""The store of evidence: one JSON file a run, written once, whole, and never changed."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+SCHEMA = 1
+MEMBERS = {"schema", "key", "spec", "result", "circumstances", "sha256"}
+
+Record = dict[str, Any]
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON text of a value: sorted, without spaces, UTF-8, a newline at the end."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode() + b"\n"
+
+
+def sha256(value: Any) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def key_of(spec: Mapping[str, Any]) -> str:
+    """The key of a run: 16 hexadecimal digits of its spec's SHA-256."""
+    return sha256(spec)[:16]
+
+
+def new_record(spec: Mapping[str, Any], result: Any, circumstances: Any) -> Record:
+    """A record: `result` follows from `spec` and the environment; the rest is circumstance."""
+    record = {
+        "schema": SCHEMA,
+        "key": key_of(spec),
+        "spec": spec,
+        "result": result,
+        "circumstances": circumstances,
+    }
+    return {**record, "sha256": sha256(record)}
+
+
+class Store:
+    """A folder of records: `<key>.json`, and `environments/<sha256>.json` that many share.
+
+    A second result of one key stands beside the first as `<key>-<sha256>.json`.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+
+    def read(self) -> dict[str, Record]:
+        """All first records, by key.
+
+        Raises:
+            InputError: a file is not a whole record; nothing is changed.
+        """
+        paths = sorted(self.folder.glob("*.json"))
+        return {path.stem: read_record(path) for path in paths if "-" not in path.stem}
+
+    def others(self) -> list[Record]:
+        """Further results of keys that have a first."""
+        return [read_record(path) for path in sorted(self.folder.glob("*-*.json"))]
+
+    def environment(self, record: Record) -> dict[str, Any]:
+        """The packages and the hardware of a record."""
+        path = self.folder / "environments" / f"{record['circumstances']['environment']}.json"
+        environment = read_canonical(path)
+        if sha256(environment) != path.stem:
+            raise InputError(f"{path} is damaged: its SHA-256 differs from its name; restore it.")
+        return environment
+
+    def keep_environment(self, environment: Mapping[str, Any]) -> str:
+        """Store an environment and return the digest that refers to it."""
+        digest = sha256(environment)
+        write_once(self.folder / "environments" / f"{digest}.json", canonical(environment))
+        return digest
+
+    def add(self, record: Record) -> None:
+        """Store a record; one that is there already with the same result stays as it is.
+
+        Raises:
+            InputError: the key has another result on the same machine with the same versions.
+        """
+        path = self.folder / f"{record['key']}.json"
+        if write_once(path, canonical(record)):
+            return
+        first = read_record(path)
+        if first["result"] == record["result"]:
+            return
+        if surroundings(first) == surroundings(record):
+            raise InputError(
+                f"{path} holds another result of the same run on the same machine with the same "
+                f"versions: one of the two is wrong; find out which before going on."
+            )
+        write_once(path.with_stem(f"{path.stem}-{record['sha256'][:8]}"), canonical(record))
+
+    def check_writable(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"records cannot be written to {self.folder} ({error.strerror}): "
+                f"name a writable folder with --records."
+            ) from error
+
+
+def surroundings(record: Record) -> tuple[str, int]:
+    """What a result may depend on beside its spec: environment and threads."""
+    return record["circumstances"]["environment"], record["circumstances"]["threads"]
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        InputError: it is damaged, or of a later schema.
+    """
+    record = read_canonical(path)
+    if not isinstance(record, dict) or set(record) != MEMBERS:
+        problem = f"its members are not {', '.join(sorted(MEMBERS))}"
+    elif record["schema"] != SCHEMA:
+        problem = f"its schema is {record['schema']!r} and not {SCHEMA}"
+    elif record["sha256"] != sha256({k: v for k, v in record.items() if k != "sha256"}):
+        problem = "its SHA-256 does not match"
+    elif record["key"] != key_of(record["spec"]) or path.stem.split("-")[0] != record["key"]:
+        problem = "its name or key does not match its spec"
+    else:
+        return record
+    raise damaged(path, problem)
+
+
+def read_canonical(path: Path) -> Any:
+    """A JSON file's value, if its bytes are canonical."""
+    try:
+        data = path.read_bytes()
+        value = json.loads(data)
+    except (OSError, ValueError) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    if canonical(value) != data:
+        raise damaged(path, "its bytes are not in canonical form")
+    return value
+
+
+def damaged(path: Path, problem: str) -> InputError:
+    return InputError(f"{path} is damaged: {problem}; restore it, or move it away to run it again.")
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """Write a whole file or none, unless it is there; say whether it was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part") as part:
+        part.write(data)
+        part.flush()
+        os.fsync(part.fileno())
+        os.fchmod(part.fileno(), 0o644)
+        try:
+            os.link(part.name, path)
+        except FileExistsError:
+            return False
+    return True

@@ -1,0 +1,42 @@
+"""At what budget: how much of the data, how small a network, how many steps."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A budget.
+
+    The first `train_images` of the training images are trained on, as `image_size` squares of
+    pixel means; the error is measured after each epoch on the first `measured_train` of them and
+    the first `measured_test` test images, and at the end on all test images. `depths` replaces
+    depths of the arms.
+    """
+
+    name: str
+    recipe: str
+    steps: int
+    image_size: int
+    width: int
+    train_images: int
+    measured_train: int
+    measured_test: int
+    depths: tuple[tuple[int, int], ...] = ()
+
+
+TIERS = {
+    tier.name: tier
+    for tier in (
+        Tier("smoke", "short", 4, 16, 8, 256, 128, 128, depths=((20, 8), (56, 14))),
+        Tier("laptop", "short", 312, 16, 8, 10_000, 2_000, 2_000),
+        Tier("night", "night", 1_170, 32, 16, 50_000, 5_000, 10_000),
+        Tier("paper", "paper", 64_000, 32, 16, 50_000, 5_000, 10_000),
+    )
+}
+
+MEANT_FOR = {
+    "smoke": "tests: plumbing on a few embedded images, no verdict",
+    "laptop": "minutes on two cores: decides the large effects",
+    "night": "hours on two cores: the paper's networks for three epochs",
+    "paper": "a GPU: the paper's networks and schedule",
+}

@@ -1,0 +1,265 @@
+"""(arm, recipe, tier, seed) -> curves and weights' digest. The only file that trains.
+
+It runs as a process of its own, one backend a process: `python -m reproductions.train SPEC DATA`,
+where SPEC is a file with the run's spec and DATA an `.npz` of the tier's arrays. On standard
+output it writes one JSON object a line: progress, and at the end the result.
+"""
+
+import hashlib
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+import keras_ilsvrc
+
+from .batches import augmented, order, standardised
+from .recipes import Recipe
+from .seeds import generator
+from .tiers import Tier
+
+Arrays = Mapping[str, np.ndarray]
+Emit = Callable[[dict[str, Any]], None]
+
+
+# --- the network ------------------------------------------------------------------------------
+
+
+def build(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
+    """The arm's network at the tier's width, depth and image size; it gives logits."""
+    network = getattr(keras_ilsvrc.cifar, arm["network"])
+    return network(
+        dict(tier.depths).get(arm["depth"], arm["depth"]),
+        width=tier.width,
+        input_shape=(tier.image_size, tier.image_size, 3),
+        classifier_activation=None,
+    )
+
+
+def initialise(model: keras.Model, seed: int) -> None:
+    """He et al.'s normal draws for kernels, keyed by (seed, variable path); constants as built."""
+    for variable in model.variables:
+        if len(variable.shape) > 1:
+            variable.assign(he_normal(variable.shape, seed, variable.path))
+
+
+def he_normal(shape: tuple[int, ...], seed: int, path: str) -> np.ndarray:
+    """float32 normal draws of variance 2 / fan-in (arXiv:1502.01852, equation 10)."""
+    deviation = math.sqrt(2 / math.prod(shape[:-1]))
+    draws = generator(seed, "weights", path).standard_normal(shape)
+    return (deviation * draws).astype("float32")
+
+
+def digest(model: keras.Model) -> str:
+    """SHA-256 over the paths and values of all variables, moving averages included."""
+    sha = hashlib.sha256()
+    for variable in sorted(model.variables, key=lambda v: v.path):
+        sha.update(variable.path.encode())
+        sha.update(ops.convert_to_numpy(variable.value).tobytes())
+    return sha.hexdigest()
+
+
+def convolution_kernels(model: keras.Model) -> list[keras.Variable]:
+    """The kernels of the convolutions, in the order of the layers."""
+    return [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+# --- the optimizer ----------------------------------------------------------------------------
+
+
+def rates(recipe: Recipe, steps: int) -> np.ndarray:
+    """The learning rate of each step: the schedule in the middle of the step, (steps,) float32."""
+    shares, values = zip(*recipe.schedule, strict=True)
+    return np.interp((np.arange(steps) + 0.5) / steps, shares, values).astype("float32")
+
+
+class Table(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of a step, looked up."""
+
+    def __init__(self, values: np.ndarray):
+        self.values = values
+
+    def __call__(self, step):
+        return ops.take(self.values, ops.minimum(ops.cast(step, "int32"), len(self.values) - 1))
+
+    def get_config(self):
+        return {"values": self.values.tolist()}
+
+
+# The class of an instance: on PyTorch Keras makes its vectorised variant.
+class SGD(type(keras.optimizers.SGD())):  # type: ignore[misc]
+    """SGD whose every step uses g + weight_decay * w, before momentum, on every variable.
+
+    (The argument of that name of Keras' own SGD shrinks the weights apart from the gradient.)
+    It keeps the norms of the loss' gradient for the first and the last convolution of `model`.
+    """
+
+    def __init__(self, rates: np.ndarray, recipe: Recipe, model: keras.Model):
+        super().__init__(Table(rates), recipe.momentum)
+        self.decay = recipe.weight_decay
+        # Not its variables: an optimizer takes those it holds for its own.
+        self.model = model
+        self.norms = self.add_variable((2,), name="gradient_norms")
+        paths = [v.path for v in model.trainable_variables]
+        kernels = convolution_kernels(model)
+        self.watched = [paths.index(kernel.path) for kernel in (kernels[0], kernels[-1])]
+
+    def apply(self, grads, trainable_variables=None):
+        squares = [ops.sum(ops.square(grads[i])) for i in self.watched]
+        self.norms.assign(ops.sqrt(ops.stack(squares)))
+        weights = self.model.trainable_variables
+        decayed = [g + self.decay * w.value for g, w in zip(grads, weights, strict=True)]
+        super().apply(decayed, trainable_variables)
+
+
+# --- training ---------------------------------------------------------------------------------
+
+
+class Epoch(keras.utils.PyDataset):
+    """The full batches of one epoch, at most `steps` of them."""
+
+    def __init__(self, arrays: Arrays, recipe: Recipe, seed: int, epoch: int, steps: int):
+        super().__init__()
+        chosen = order(len(arrays["train_labels"]), seed, epoch)
+        self.images = augmented(arrays["train_images"], recipe, seed, epoch)[chosen]
+        self.labels = arrays["train_labels"][chosen]
+        self.batch_size = recipe.batch_size
+        self.steps = min(steps, len(chosen) // recipe.batch_size)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
+        return standardised(self.images[rows]), self.labels[rows]
+
+
+class Progress(keras.callbacks.Callback):
+    """Tells of the running loss once a second."""
+
+    def __init__(self, emit: Emit, epoch: int, done: int):
+        super().__init__()
+        self.emit, self.epoch, self.done, self.told = emit, epoch, done, time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self.told >= 1:
+            self.told = time.monotonic()
+            loss = float(logs["loss"])
+            self.emit({"step": self.done + batch + 1, "epoch": self.epoch, "loss": loss})
+
+
+def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
+    """Mean cross-entropy and share of errors in evaluation mode, summed in float64."""
+    logits = model.predict(standardised(images), batch_size=500, verbose=0).astype("float64")
+    shifted = logits - logits.max(1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
+    # A logit that is not a number is no right answer, whatever argmax says of it.
+    wrong = (logits.argmax(1) != labels) | ~np.isfinite(logits).all(1)
+    return {"loss": finite(losses.mean()), "error": int(wrong.sum()) / len(labels)}
+
+
+def finite(value: float) -> float | None:
+    """`value`, or None (JSON knows no NaN)."""
+    return float(value) if math.isfinite(value) else None
+
+
+def trained_epoch(model: keras.Model, batches: Epoch, progress: Progress) -> dict[str, Any]:
+    """One epoch's row of the record, but for what is measured in evaluation mode."""
+    history = model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[progress]).history
+    norms = ops.convert_to_numpy(model.optimizer.norms.value)
+    return {
+        "steps": len(batches),
+        "running": {"loss": finite(history["loss"][0]), "error": 1 - history["accuracy"][0]},
+        "gradient_norm": {"first": finite(norms[0]), "last": finite(norms[1])},
+    }
+
+
+def divergence(model: keras.Model, row: Mapping[str, Any]) -> str | None:
+    """Why the run cannot go on, or None."""
+    if row["running"]["loss"] is None:
+        return f"the training loss was not finite in epoch {row['epoch']}"
+    if not all(np.isfinite(ops.convert_to_numpy(v.value)).all() for v in model.variables):
+        return f"a weight or a moving average was not finite after epoch {row['epoch']}"
+    return None
+
+
+def train(
+    spec: Mapping[str, Any], arrays: Arrays, emit: Emit = lambda event: None
+) -> tuple[dict[str, Any], list[dict[str, float]]]:
+    """Train the run that `spec` describes.
+
+    Returns:
+        Its result, a pure function of the spec and the environment, and each epoch's seconds and
+        images a second. A run that diverges ends early, with its reason.
+    """
+    tier, recipe, seed = Tier(**spec["tier"]), Recipe(**spec["recipe"]), spec["seed"]
+    model = build(spec["arm"], tier)
+    initialise(model, seed)
+    rate = rates(recipe, tier.steps)
+    model.compile(
+        SGD(rate, recipe, model),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    result: dict[str, Any] = {
+        "outcome": "finished",
+        "reason": None,
+        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
+        "initial_sha256": digest(model),
+        "epochs": [],
+    }
+    timings: list[dict[str, float]] = []
+    done = 0
+    emit({"step": 0, "epoch": 1, "loss": None})
+    while done < tier.steps:
+        epoch, started = len(timings) + 1, time.monotonic()
+        batches = Epoch(arrays, recipe, seed, epoch - 1, tier.steps - done)
+        row = {"epoch": epoch} | trained_epoch(model, batches, Progress(emit, epoch, done))
+        seconds = time.monotonic() - started
+        done += len(batches)
+        row["learning_rate"] = float(rate[done - 1])
+        for split, n in (("train", tier.measured_train), ("test", tier.measured_test)):
+            row[split] = measure(
+                model, arrays[f"{split}_images"][:n], arrays[f"{split}_labels"][:n]
+            )
+        result["epochs"].append(row)
+        images = len(batches) * recipe.batch_size
+        timings.append({"seconds": seconds, "images_per_second": images / seconds})
+        emit({"step": done, **row, "loss": row["running"]["loss"], **timings[-1]})
+        if reason := divergence(model, row):
+            result |= {"outcome": "diverged", "reason": reason}
+            break
+    result["final"] = {"test": measure(model, arrays["test_images"], arrays["test_labels"])}
+    result["weights_sha256"] = digest(model)
+    return result, timings
+
+
+def main(spec_path: str, data_path: str) -> None:
+    """Train one run, telling the parent process of it."""
+    # The parent reads our standard output; whatever else prints goes to standard error.
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def emit(event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=events, flush=True)
+
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    spec = json.loads(Path(spec_path).read_text())
+    with np.load(data_path, allow_pickle=False) as arrays:
+        result, timings = train(spec, dict(arrays), emit)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    emit({"result": result, "timings": timings, "peak_memory_bytes": peak})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

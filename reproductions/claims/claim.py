@@ -10,7 +10,8 @@ class Statement:
 
     The effect of a seed is the sum of weight x error over `contrast`, the error being that after
     the last epoch, in evaluation mode, of `measured_on` ("train": the fixed training images;
-    "test": all test images), as a share of one. `rule` says what the effect must be, against `margin`:
+    "test": all test images), as a share of one. `rule` says what the effect must be, against
+    `margin`:
 
     - "greater": the one-sided lower t-bound of the mean effect exceeds the margin;
     - "not inferior": its upper bound stays below the margin.

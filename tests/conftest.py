@@ -1,0 +1,44 @@
+"""What tests share. The backend is that of the environment: one process, one backend."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def cifar10():
+    """CIFAR-10 for real. Where TFDS_DATA_DIR promises it, it must be there."""
+    if "TFDS_DATA_DIR" not in os.environ:
+        pytest.skip("TFDS_DATA_DIR is not set: no CIFAR-10 here")
+    from reproductions.data import prepared
+
+    data = prepared()
+    assert data is not None, "CIFAR-10 is not prepared under TFDS_DATA_DIR"
+    return data
+
+
+def reproductions(*words, **environment):
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "reproductions", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """A folder with the records of the whole smoke tier, and how they were made."""
+    folder = tmp_path_factory.mktemp("smoke") / "records"
+    return folder, reproductions("run", "--tier", "smoke", "--records", folder)

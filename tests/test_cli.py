@@ -1,0 +1,188 @@
+"""The command line as a user meets it: in processes of their own, faults injected for real."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import psutil
+import pytest
+
+from conftest import ROOT, reproductions
+from reproductions.claims import CLAIMS
+from reproductions.environment import BACKENDS, installed_backends
+
+BACKEND = keras.backend.backend()
+
+
+def results(folder):
+    """The `result` members by key."""
+    return {p.stem: json.loads(p.read_text())["result"] for p in folder.glob("*.json")}
+
+
+def assert_one_sentence(done, *told):
+    """Refused with status 2 and one sentence; click adds its two lines of usage."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    *usage, sentence = done.stderr.strip().splitlines()
+    assert all(line == "" or line.startswith(("Usage:", "Try ")) for line in usage)
+    assert sentence.startswith("Error: ")
+    assert all(part in sentence for part in told), sentence
+
+
+def start(*words):
+    """The command line, running in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "reproductions", *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(process, text):
+    """Read lines until one holds `text`."""
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
+
+
+def test_list_names_every_claim_arm_and_tier():
+    told = " ".join(reproductions("list", COLUMNS="200").stdout.split())
+    for word in (*CLAIMS, "plain-20", "resnet-56", "smoke", "laptop", "night", "paper"):
+        assert word in told
+
+
+@pytest.mark.parametrize("verb", ["list", "plan", "run", "report"])
+def test_every_verb_helps(verb):
+    done = reproductions(verb, "--help")
+    assert done.returncode == 0
+    assert "--help" in done.stdout
+
+
+def test_smoke_leaves_a_record_a_run_and_no_verdict(smoke):
+    folder, done = smoke
+    assert done.returncode == 0, done.stderr
+    assert len(results(folder)) == 4
+    assert len(list((folder / "environments").iterdir())) == 1
+    assert done.stdout.count("NOT RUN") == sum(len(c.statements) for c in CLAIMS.values())
+    assert "generated images, not CIFAR-10" in done.stdout
+    assert "REPRODUCED" not in done.stdout
+
+
+def test_records_stay_small_and_say_on_what_they_were_made(smoke):
+    folder, _ = smoke
+    for path in folder.glob("*.json"):
+        assert path.stat().st_size < 20_000
+        circumstances = json.loads(path.read_text())["circumstances"]
+        assert circumstances["threads"] >= 1
+        assert circumstances["peak_memory_bytes"] > 1e8
+        assert str(ROOT) not in path.read_text()
+
+
+def test_a_second_start_trains_nothing(smoke):
+    folder, _ = smoke
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*.json")}
+    done = reproductions("run", "--tier", "smoke", "--records", folder)
+    assert "0 of 4 runs owed" in done.stdout
+    assert "started" not in done.stdout
+    assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*.json")} == before
+
+
+def test_plan_counts_what_is_owed(smoke, tmp_path):
+    folder, _ = smoke
+    done = reproductions("plan", "--tier", "smoke", "--records", folder)
+    assert "0 of 4 runs owed" in done.stdout
+    nothing = reproductions("plan", "--tier", "smoke", "--records", tmp_path / "new")
+    assert "4 of 4 runs owed" in nothing.stdout
+    one = reproductions(
+        "plan", "degradation-plain", "--tier", "smoke", "--seeds", 3, "--records", folder
+    )
+    assert "4 of 6 runs owed" in one.stdout
+    assert not (tmp_path / "new").exists()
+
+
+def test_killed_and_started_again_it_ends_with_the_same_results(smoke, tmp_path):
+    folder, _ = smoke
+    process = start("run", "--tier", "smoke", "--records", tmp_path)
+    wait_for(process, "finished")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    left = len(results(tmp_path))
+    assert 1 <= left < 4
+    done = reproductions("run", "--tier", "smoke", "--records", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{4 - left} of 4 runs owed" in done.stdout
+    assert results(tmp_path) == results(folder)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_and_its_children(number, status, tmp_path):
+    process = start("run", "--tier", "smoke", "--records", tmp_path)
+    wait_for(process, "started")
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == status, told
+    assert "Traceback" not in told
+    assert not any(child.is_running() for child in children)
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
+    process = start("run", "--tier", "smoke", "--jobs", 1, "--records", tmp_path)
+    wait_for(process, "plain-56 seed 0")
+    deadline = time.monotonic() + 30
+    while not (children := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    children[0].kill()
+    told, _ = process.communicate()
+    assert process.returncode == 1
+    assert "FAILED: the training process was killed by signal 9" in told
+    assert len(results(tmp_path)) == 3
+
+
+def test_bad_words_are_named_with_the_right_ones(tmp_path):
+    assert_one_sentence(reproductions("run", "degradation"), "'degradation'", *CLAIMS)
+    assert_one_sentence(reproductions("run", "--tier", "desk"), "'desk'", "'laptop'", "'paper'")
+    assert_one_sentence(reproductions("run", "--backend", "mxnet"), "'mxnet'", *BACKENDS)
+    assert_one_sentence(reproductions("run", "--seeds", "0"), "--seeds", "x>=1")
+    assert_one_sentence(reproductions("run", "--data", "mnist"), "'mnist'", "'cifar10'")
+    assert_one_sentence(reproductions("report", "--records", tmp_path / "none"), "no folder")
+
+
+def test_a_missing_backend_is_named_with_those_at_hand():
+    missing = next(name for name in BACKENDS if name not in installed_backends())
+    done = reproductions("run", "--backend", missing)
+    assert_one_sentence(done, f"'{missing}' is not installed", BACKEND)
+
+
+def test_embedded_data_are_refused_where_they_decide_nothing():
+    done = reproductions("run", "--tier", "night", "--data", "embedded")
+    assert_one_sentence(done, "smoke and laptop")
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    done = reproductions("run", "--tier", "smoke", "--records", tmp_path / "file" / "records")
+    assert_one_sentence(done, "cannot be written to", "--records")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("verb", ["run", "report", "plan"])
+def test_a_damaged_record_is_named_and_nothing_is_lost(verb, smoke, tmp_path):
+    folder = shutil.copytree(smoke[0], tmp_path / "records")
+    path = sorted(folder.glob("*.json"))[0]
+    path.write_bytes(path.read_bytes().replace(b'"outcome":"finished"', b'"outcome":"polished"'))
+    before = {p: p.read_bytes() for p in folder.glob("*.json")}
+    tier = [] if verb == "report" else ["--tier", "smoke"]
+    assert_one_sentence(reproductions(verb, *tier, "--records", folder), path.name, "restore it")
+    assert {p: p.read_bytes() for p in folder.glob("*.json")} == before

@@ -1,0 +1,244 @@
+"""Data sets: whole or refused, named, never silently another."""
+
+import hashlib
+import io
+import socket
+import tarfile
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reproductions import data as room
+from reproductions.data import Data, checked, defect, embedded, fingerprint, load
+from reproductions.errors import InputError
+from reproductions.tiers import TIERS
+
+# A change of the embedded images retires their records: never edit it in passing.
+EMBEDDED = "3c0ecbcf43a8f0060506de0c45941ce220c165568670d2cdd5894c04bdf2f39e"
+
+
+@pytest.fixture(scope="module")
+def generated():
+    return embedded()
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No prepared data, no archive, no network."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(room, "ARCHIVE", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+
+
+def test_embedded_images_are_the_same_everywhere(generated):
+    assert fingerprint(generated) == EMBEDDED
+
+
+def test_embedded_classes_are_balanced_and_splits_apart(generated):
+    assert np.bincount(generated.train_labels).tolist() == [1000] * 10
+    train = {image.tobytes() for image in generated.train_images}
+    assert not any(image.tobytes() in train for image in generated.test_images)
+
+
+def test_fingerprint_sees_every_array_and_every_byte(generated):
+    images, labels = generated.test_images.copy(), generated.test_labels.copy()
+    images[-1, -1, -1, -1] ^= 1
+    labels[0] = (labels[0] + 1) % 10
+    changed = (replace(generated, test_images=images), replace(generated, test_labels=labels))
+    assert len({fingerprint(d) for d in (generated, *changed)}) == 3
+
+
+def test_cifar10_is_whole_and_is_the_copy_that_records_name(cifar10):
+    assert cifar10.train_images.shape == (50_000, 32, 32, 3)
+    assert cifar10.test_images.shape == (10_000, 32, 32, 3)
+    assert np.bincount(cifar10.test_labels).tolist() == [1000] * 10
+
+
+def test_cifar10_looks_as_published(cifar10):
+    """The channel means of the training images, as everyone prints them: .491, .482, .447."""
+    means = cifar10.train_images.reshape(-1, 3).mean(0) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=2e-3)
+
+
+@given(st.sampled_from("shape dtype count labels negative empty".split()))
+def test_damage_is_named(damage):
+    images, labels = np.zeros((20, 32, 32, 3), "uint8"), np.arange(20) % 10
+    assert defect(images, labels, 20) is None
+    damaged = {
+        "shape": (images[:, :31], labels, "not uint8 of"),
+        "dtype": (images.astype("float32"), labels, "float32"),
+        "count": (images[:19], labels[:19], "19 images"),
+        "labels": (images, labels + 1, "from 1 to 10"),
+        "negative": (images, labels - 1, "from -1 to 8"),
+        "empty": (images, np.where(labels == 3, 4, labels), "label 3"),
+    }
+    bad_images, bad_labels, told = damaged[damage]
+    assert told in defect(bad_images, bad_labels, len(bad_images) + (damage == "count"))
+
+
+def test_damaged_data_are_refused(generated):
+    with pytest.raises(InputError, match="test images of embedded are damaged: there are 9999"):
+        checked(
+            replace(
+                generated,
+                test_images=generated.test_images[1:],
+                test_labels=generated.test_labels[1:],
+            )
+        )
+
+
+def test_wrong_choices_are_named():
+    with pytest.raises(InputError, match="auto, cifar10, embedded"):
+        load("imagenet", TIERS["laptop"])
+    with pytest.raises(InputError, match="the night tier needs --data cifar10"):
+        load("embedded", TIERS["night"])
+
+
+@pytest.mark.usefixtures("offline")
+def test_offline_auto_is_embedded_where_that_is_allowed_and_cifar10_never():
+    assert load("auto", TIERS["laptop"]).name == "embedded"
+    assert load("auto", TIERS["smoke"]).name == "embedded"
+    with pytest.raises(InputError, match="did not answer"):
+        load("auto", TIERS["night"])
+    with pytest.raises(InputError, match="or choose --data embedded"):
+        load("cifar10", TIERS["laptop"])
+
+
+def test_a_silent_site_is_given_up(monkeypatch):
+    """One that accepts a connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(room, "ARCHIVE", f"http://127.0.0.1:{port}/x")
+        monkeypatch.setattr(room, "PROBE_SECONDS", 0.2)
+        assert not room.reachable()
+
+
+def archive_bytes(images, labels):
+    """An archive in the layout of CIFAR-10's binary version, from (60, ...) arrays."""
+    rows = np.concatenate([labels[:, None], images.transpose(0, 3, 1, 2).reshape(60, -1)], 1)
+    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+        for name, part in zip(names, np.split(rows.astype("uint8"), 6), strict=True):
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = part.nbytes
+            archive.addfile(member, io.BytesIO(part.tobytes()))
+    return whole.getvalue()
+
+
+@pytest.fixture
+def small_archive(monkeypatch):
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (60, 32, 32, 3), "uint8")
+    labels = np.arange(60) % 10
+    content = archive_bytes(images, labels)
+    monkeypatch.setattr(room, "ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(room, "COUNTS", {"cifar10": (50, 10)})
+    return content, images, labels
+
+
+def test_the_official_archive_is_read(small_archive, tmp_path):
+    content, images, labels = small_archive
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    data = room.read_archive(tmp_path / "a.tar.gz")
+    assert (data.train_images == images[:50]).all()
+    assert (data.test_images == images[50:]).all()
+    assert (np.concatenate([data.train_labels, data.test_labels]) == labels).all()
+
+
+def test_another_archive_is_refused(small_archive, tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(small_archive[0][:-1])
+    with pytest.raises(InputError, match="SHA-256 differs"):
+        room.read_archive(tmp_path / "a.tar.gz")
+
+
+class Site(threading.Thread):
+    """Serves one content under every address of 127.0.0.1."""
+
+    def __init__(self, content):
+        from http.server import BaseHTTPRequestHandler, HTTPServer
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                self.do_HEAD()
+                self.wfile.write(content)
+
+            def do_HEAD(self):  # noqa: N802
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+
+            def log_message(self, *_): ...
+
+        super().__init__(daemon=True)
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}/cifar-10-binary.tar.gz"
+
+    def run(self):
+        self.server.serve_forever()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def without_tensorflow(monkeypatch):
+    monkeypatch.setattr(room, "find_spec", lambda name: None)
+
+
+@pytest.mark.usefixtures("offline", "without_tensorflow")
+def test_online_the_archive_is_fetched_and_kept(small_archive, monkeypatch):
+    with Site(small_archive[0]) as site:
+        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        fetched = load("auto", TIERS["laptop"])
+    assert (fetched.name, fetched.version) == ("cifar10", "binary")
+    again = load("cifar10", TIERS["night"])
+    assert fingerprint(again) == fingerprint(fetched)
+
+
+@pytest.mark.usefixtures("offline", "without_tensorflow")
+def test_a_wrong_download_is_refused_and_leaves_nothing_to_trust(small_archive, monkeypatch):
+    with Site(small_archive[0] + b"x") as site:
+        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        with pytest.raises(InputError, match="fetching CIFAR-10 from its site failed"):
+            load("auto", TIERS["laptop"])
+
+
+def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
+    """Least squares on pixels: under 25 %; ResNet-8 of width 8 after 156 steps: over 50 %."""
+    import keras
+
+    from reproductions.batches import shrunk, standardised
+    from reproductions.train import initialise
+
+    x, z = (
+        standardised(shrunk(i, 16)) for i in (generated.train_images, generated.test_images[:2000])
+    )
+    flat, one_hot = x.reshape(len(x), -1), np.eye(10)[generated.train_labels]
+    ridge = np.linalg.solve(flat.T @ flat + 100 * np.eye(flat.shape[1]), flat.T @ one_hot)
+    linear = (z.reshape(len(z), -1) @ ridge).argmax(1)
+
+    import keras_ilsvrc
+
+    model = keras_ilsvrc.cifar.ResNet(8, width=8, input_shape=(16, 16, 3))
+    initialise(model, 0)
+    model.compile(keras.optimizers.SGD(0.1, 0.9), "sparse_categorical_crossentropy")
+    model.fit(x, generated.train_labels, batch_size=128, epochs=2, verbose=0, shuffle=False)
+    network = model.predict(z, batch_size=500, verbose=0).argmax(1)
+    accuracies = [(p == generated.test_labels[:2000]).mean() for p in (linear, network)]
+    assert accuracies[0] < 0.25
+    assert accuracies[1] > 0.50
+
+
+def test_data_is_what_its_name_says():
+    assert room.copy_note({"name": "embedded", "sha256": EMBEDDED}).startswith("**These are gen")
+    assert "has not met" not in room.copy_note({"name": "cifar10", "sha256": "0"})
+    assert isinstance(Data("cifar10", "1", *[np.zeros(1)] * 4).identity()["sha256"], str)

@@ -1,0 +1,224 @@
+"""Laws of the judge, on plain numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from reproductions.claims import CLAIMS, Statement
+from reproductions.judge import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    NOT_RUN,
+    REPRODUCED,
+    effect_range,
+    judge,
+)
+
+GREATER = Statement(
+    name="error",
+    says="a is worse than b",
+    contrast={"a": 1, "b": -1},
+    measured_on="train",
+    rule="greater",
+    margin=0.01,
+    margin_argued="",
+    seeds={"smoke": 1, "laptop": 3, "night": 5, "paper": 10},
+    decided_at=("laptop", "night", "paper"),
+    decided_why="",
+)
+NOT_INFERIOR = replace(GREATER, rule="not inferior")
+QUAD = replace(GREATER, contrast={"a": 1, "b": -1, "c": -1, "d": 1})
+TIERS = ("laptop", "night", "paper")
+
+shares = st.integers(0, 1000).map(lambda i: i / 1000)
+statements = st.sampled_from((GREATER, NOT_INFERIOR, QUAD))
+tiers = st.sampled_from(TIERS)
+
+
+@st.composite
+def experiments(draw, statement=None):
+    """A statement, a tier, and errors of its arms: near one another or anywhere."""
+    statement = statement or draw(statements)
+    tier = draw(tiers)
+    centre = {arm: draw(shares) for arm in statement.contrast}
+    spread = draw(st.sampled_from((0.01, 0.05, 1)))
+    errors = {
+        (arm, seed): min(1, max(0, centre[arm] + spread * (draw(shares) - 0.5)))
+        for arm in statement.contrast
+        for seed in range(statement.seeds[tier])
+    }
+    return statement, tier, errors
+
+
+def of(effects):
+    """Errors whose effects are as given."""
+    return {("a", i): e for i, e in enumerate(effects)} | {
+        ("b", i): 0.0 for i in range(len(effects))
+    }
+
+
+def test_a_large_effect_is_reproduced():
+    assert judge(GREATER, "laptop", of([0.20, 0.22, 0.24])).word == REPRODUCED
+
+
+def test_no_effect_is_a_contradiction():
+    assert judge(GREATER, "laptop", of([0.001, 0.002, 0.0])).word == CONTRADICTED
+
+
+def test_an_uncertain_effect_is_inconclusive():
+    assert judge(GREATER, "laptop", of([0.00, 0.22, 0.04])).word == INCONCLUSIVE
+
+
+def test_non_inferiority_either_way_and_superiority():
+    better = judge(NOT_INFERIOR, "laptop", of([0.001, 0.002, 0.0]))
+    assert (better.word, better.superior) == (REPRODUCED, False)
+    assert judge(NOT_INFERIOR, "laptop", of([0.20, 0.22, 0.24])).word == CONTRADICTED
+    effects = of([0.3, 0.31, 0.32])
+    swapped = {("b" if arm == "a" else "a", seed): e for (arm, seed), e in effects.items()}
+    assert judge(NOT_INFERIOR, "laptop", swapped).superior
+
+
+def test_bounds_and_p_are_scipy_s():
+    effects = [0.2, 0.25, 0.31]
+    verdict = judge(GREATER, "laptop", of(effects))
+    interval = stats.ttest_1samp(effects, 0).confidence_interval(0.90)
+    assert verdict.lower == pytest.approx(interval.low)
+    assert verdict.upper == pytest.approx(interval.high)
+    assert verdict.p == pytest.approx(stats.ttest_1samp(effects, 0.01).pvalue / 2)
+
+
+def test_evidence_measured_beforehand_is_judged_as_it_was_by_hand():
+    # Paired t on three seeds: mean .221, one-sided 95 % lower bound +0.150.
+    verdict = judge(GREATER, "laptop", of([0.270, 0.194, 0.200]))
+    assert verdict.mean == pytest.approx(0.221, abs=1e-3)
+    assert verdict.lower == pytest.approx(0.150, abs=1e-3)
+
+
+@given(experiments(), st.floats(-0.5, 0.5))
+def test_a_shift_of_all_errors_changes_nothing(experiment, shift):
+    statement, tier, errors = experiment
+    moved = {pair: error + shift for pair, error in errors.items()}
+    before, after = judge(statement, tier, errors), judge(statement, tier, moved)
+    assume(all(abs(e - statement.margin) > 1e-9 for e in before.effects))
+    assume(len({round(e, 9) for e in before.effects}) > 1)
+    assert before.effects == pytest.approx(after.effects, abs=1e-12)
+    assert before.lower == pytest.approx(after.lower, abs=1e-9)
+
+
+@given(experiments(GREATER))
+def test_arms_exchanged_are_never_both_worse(experiment):
+    statement, tier, errors = experiment
+    swapped = {("b" if arm == "a" else "a", seed): e for (arm, seed), e in errors.items()}
+    words = judge(statement, tier, errors).word, judge(statement, tier, swapped).word
+    assert words != (REPRODUCED, REPRODUCED)
+    if words[0] == REPRODUCED:
+        assert words[1] == CONTRADICTED
+
+
+@given(experiments(), st.randoms())
+def test_the_order_of_records_changes_nothing(experiment, random):
+    statement, tier, errors = experiment
+    items = list(errors.items())
+    random.shuffle(items)
+    assert judge(statement, tier, dict(items)) == judge(statement, tier, errors)
+
+
+@given(experiments(), st.lists(st.booleans(), min_size=40, max_size=40), st.data())
+def test_losing_a_run_never_makes_a_verdict(experiment, diverged, data):
+    """Some runs diverged already; one more diverges or is missing."""
+    statement, tier, errors = experiment
+    errors = {p: None if d and i % 7 == 0 else e
+              for (i, (p, e)), d in zip(enumerate(errors.items()), diverged)}  # fmt: skip
+    before = judge(statement, tier, errors).word
+    lost = data.draw(st.sampled_from(sorted(errors)))
+    missing = {pair: error for pair, error in errors.items() if pair != lost}
+    after = {judge(statement, tier, e).word for e in ({**errors, lost: None}, missing)}
+    if before in (INCONCLUSIVE, NOT_RUN):
+        assert after <= {INCONCLUSIVE, NOT_RUN}
+
+
+@given(experiments())
+def test_a_missing_run_is_inconclusive_and_none_is_not_run(experiment):
+    statement, tier, errors = experiment
+    first, *rest = errors
+    verdict = judge(statement, tier, {pair: errors[pair] for pair in rest})
+    n = statement.seeds[tier]
+    assert (verdict.word, verdict.reason) == (
+        INCONCLUSIVE,
+        f"{n - 1} of {n} seeds have their runs",
+    )
+    assert judge(statement, tier, {}).word == NOT_RUN
+
+
+@given(experiments())
+def test_further_seeds_are_not_judged(experiment):
+    statement, tier, errors = experiment
+    more = {(arm, 99): 1.0 for arm in statement.contrast}
+    assert judge(statement, tier, errors | more) == judge(statement, tier, errors)
+
+
+@given(experiments())
+def test_a_tier_that_cannot_decide_shows_numbers_and_no_verdict(experiment):
+    statement, tier, errors = experiment
+    later = replace(statement, decided_at=("paper",))
+    verdict = judge(later, tier, errors)
+    if tier != "paper":
+        assert verdict.word == NOT_RUN
+        assert "paper tier" in verdict.reason
+    assert verdict.effects == judge(statement, tier, errors).effects
+
+
+def test_one_value_from_all_seeds_is_no_evidence():
+    assert judge(GREATER, "laptop", of([0.5, 0.5, 0.5])).word == INCONCLUSIVE
+
+
+def test_a_diverged_run_counts_as_every_error_it_may_have():
+    assert effect_range(GREATER.contrast, {("a", 0): None, ("b", 0): 0.3}, 0) == (-0.3, 0.7)
+    assert effect_range(GREATER.contrast, {("a", 0): 0.4, ("b", 0): None}, 0) == (-0.6, 0.4)
+    errors = of([0.5] * 9 + [0.6]) | {("a", 9): None}
+    verdict = judge(GREATER, "paper", errors | {("b", 0): 0.01})
+    assert verdict.word == REPRODUCED
+    assert "1 of 10 seeds diverged" in verdict.reason
+    assert judge(GREATER, "laptop", of([0.5, 0.6, 0.0]) | {("a", 2): None}).word == INCONCLUSIVE
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("statement", [GREATER, NOT_INFERIOR])
+def test_nulls_are_called_reproduced_no_oftener_than_alpha(statement, tier):
+    """The true effect is the margin: 1,000 experiments, binomial bound."""
+    n, draw = statement.seeds[tier], np.random.default_rng(7)
+    effects = 0.01 + draw.normal(0, 0.02, (1000, n))
+    wrong = sum(judge(statement, tier, of(e)).word == REPRODUCED for e in effects)
+    assert stats.binomtest(wrong, 1000, statement.alpha, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize(("tier", "size", "power"), [("laptop", 4, 0.99), ("night", 2, 0.95)])
+def test_planted_effects_are_found_at_the_planned_power(tier, size, power):
+    """Effects of `size` deviations beyond the margin: n = 3 finds 4 of them, n = 5 two."""
+    n, draw = GREATER.seeds[tier], np.random.default_rng(8)
+    effects = 0.01 + 0.02 * (size + draw.normal(0, 1, (1000, n)))
+    found = sum(judge(GREATER, tier, of(e)).word == REPRODUCED for e in effects)
+    assert stats.binomtest(found, 1000, power, alternative="less").pvalue > 0.001
+
+
+def test_the_judge_would_be_caught_calling_too_much_reproduced():
+    """The Monte Carlo test above fails for a rule at twice the alpha."""
+    loose, draw = replace(GREATER, alpha=0.10), np.random.default_rng(7)
+    effects = 0.01 + draw.normal(0, 0.02, (1000, 10))
+    wrong = sum(judge(loose, "paper", of(e)).word == REPRODUCED for e in effects)
+    assert stats.binomtest(wrong, 1000, 0.05, alternative="greater").pvalue < 0.001
+
+
+def test_every_statement_fixes_its_rule():
+    for claim in CLAIMS.values():
+        for statement in claim.statements:
+            assert statement.rule in ("greater", "not inferior")
+            assert 0 < statement.margin <= 0.02
+            assert statement.alpha == 0.05
+            assert set(statement.decided_at) <= set(statement.seeds) - {"smoke"}
+            assert all(statement.seeds[tier] >= 3 for tier in statement.decided_at)
+            assert sum(statement.contrast.values()) == 0

@@ -1,0 +1,127 @@
+"""The store: whole records or none, and damage is always seen."""
+
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reproductions.environment import environment
+from reproductions.errors import InputError
+from reproductions.records import Store, canonical, key_of, new_record, read_record, write_once
+
+CIRCUMSTANCES = {"environment": "e" * 64, "threads": 1, "seconds": 2.5}
+SPEC = {"arm": {"name": "plain-20"}, "seed": 0}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+
+
+def record(error=0.5, **circumstances):
+    return new_record(SPEC, {"error": error}, CIRCUMSTANCES | circumstances)
+
+
+@given(json_values)
+def test_canonical_text_is_the_value_s_own(value):
+    assert canonical(json.loads(canonical(value))) == canonical(value)
+
+
+def test_canonical_text_has_no_nan():
+    with pytest.raises(ValueError, match="JSON"):
+        canonical({"loss": float("nan")})
+
+
+def test_what_is_added_is_read(tmp_path):
+    Store(tmp_path).add(record())
+    assert Store(tmp_path).read() == {key_of(SPEC): record()}
+
+
+@given(st.data())
+def test_every_flipped_bit_is_seen(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("flip") / f"{key_of(SPEC)}.json"
+    content = bytearray(canonical(record()))
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged: .*; restore it"):
+        read_record(path)
+
+
+@given(st.integers(0, 200))
+def test_every_truncation_is_seen(tmp_path_factory, length):
+    path = tmp_path_factory.mktemp("cut") / f"{key_of(SPEC)}.json"
+    path.write_bytes(canonical(record())[:length])
+    with pytest.raises(InputError, match="damaged"):
+        read_record(path)
+
+
+def test_a_record_under_another_name_is_refused(tmp_path):
+    path = tmp_path / f"{'0' * 16}.json"
+    path.write_bytes(canonical(record()))
+    with pytest.raises(InputError, match="does not match its spec"):
+        read_record(path)
+
+
+def test_a_later_schema_is_named(tmp_path):
+    later = {**record(), "schema": 2}
+    path = tmp_path / f"{key_of(SPEC)}.json"
+    path.write_bytes(canonical(later))
+    with pytest.raises(InputError, match="schema is 2 and not 1"):
+        read_record(path)
+
+
+def test_an_equal_result_again_changes_nothing(tmp_path):
+    store = Store(tmp_path)
+    store.add(record())
+    before = (tmp_path / f"{key_of(SPEC)}.json").read_bytes()
+    store.add(record(seconds=9.0))
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [before]
+
+
+def test_another_result_under_the_same_circumstances_is_an_error(tmp_path):
+    store = Store(tmp_path)
+    store.add(record())
+    with pytest.raises(InputError, match="another result of the same run"):
+        store.add(record(error=0.6))
+    assert store.read() == {key_of(SPEC): record()}
+
+
+def test_another_result_under_other_circumstances_stands_beside(tmp_path):
+    store = Store(tmp_path)
+    other = record(error=0.6, threads=2)
+    store.add(record())
+    store.add(other)
+    assert store.read() == {key_of(SPEC): record()}
+    assert store.others() == [other]
+
+
+def test_a_file_is_written_once_and_leaves_no_parts(tmp_path):
+    assert write_once(tmp_path / "a", b"1")
+    assert not write_once(tmp_path / "a", b"2")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"1")]
+
+
+def test_environments_are_shared_and_checked(tmp_path):
+    store = Store(tmp_path)
+    digest = store.keep_environment({"python": "3.11"})
+    assert store.environment(record(environment=digest)) == {"python": "3.11"}
+    path = tmp_path / "environments" / f"{digest}.json"
+    path.write_bytes(canonical({"python": "3.12"}))
+    with pytest.raises(InputError, match="damaged"):
+        store.environment(record(environment=digest))
+
+
+def test_an_environment_names_no_path():
+    text = canonical(environment()).decode()
+    assert os.path.expanduser("~") + os.sep not in text
+    assert "keras==" in text
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written to"):
+        Store(tmp_path / "file" / "records").check_writable()

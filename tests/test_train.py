@@ -1,0 +1,215 @@
+"""Training: the same experiment on every backend, and the arithmetic of its steps."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from reproductions.batches import at_tier, standardised
+from reproductions.data import embedded
+from reproductions.plan import NUMERICS, spec_of
+from reproductions.recipes import RECIPES, Recipe
+from reproductions.tiers import TIERS
+from reproductions.train import SGD, Epoch, Table, build, digest, initialise, measure, rates, train
+
+GOLDEN = Path(__file__).parent / "golden"
+DATA = {"name": "embedded", "version": "1", "sha256": "-"}
+ARMS = ("plain-20", "resnet-56")
+
+# Never changed, only added to: a change of numbers asks for a new file and a new NUMERICS.
+GOLDEN_FILES = {1: "?"}
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return at_tier(embedded(), TIERS["smoke"])
+
+
+def smoke_spec(arm, **tier):
+    spec = spec_of(arm, replace(TIERS["smoke"], **tier), 0, keras.backend.backend(), DATA)
+    return json.loads(json.dumps(spec))
+
+
+def golden_facts(arrays, losses=True):
+    """What must be equal on every backend, and what nearly."""
+    facts = {"exact": {}, "near": {}}
+    batch, labels = Epoch(arrays, RECIPES["night"], 0, 1, 1)[0]
+    facts["exact"]["first batch"] = hashlib.sha256(batch.tobytes() + labels.tobytes()).hexdigest()
+    for arm in ARMS:
+        model = build(smoke_spec(arm)["arm"], TIERS["laptop"])
+        initialise(model, 0)
+        facts["exact"][f"{arm} weights"] = digest(model)
+        images = standardised(arrays["train_images"][:4])
+        facts["near"][f"{arm} logits"] = model.predict(images, verbose=0).ravel().tolist()
+        # Every step an epoch: the running loss is that of one batch.
+        spec = smoke_spec(arm, steps=5, train_images=128)
+        cut = {k: v[:128] if k.startswith("train") else v for k, v in arrays.items()}
+        result, _ = train(spec, cut)
+        facts["near"][f"{arm} losses"] = [row["running"]["loss"] for row in result["epochs"]]
+    return facts
+
+
+def relative(a, b):
+    """max |a - b| / max |a|."""
+    return np.abs(np.subtract(a, b)).max() / np.abs(a).max()
+
+
+def test_the_experiment_is_the_same_on_every_backend(arrays):
+    """Against a file that one backend wrote: weights and batches to the bit, the rest nearly."""
+    golden = json.loads((GOLDEN / f"numerics-{NUMERICS}.json").read_text())
+    facts = golden_facts(arrays)
+    assert facts["exact"] == golden["exact"]
+    for name, values in golden["near"].items():
+        assert relative(values, facts["near"][name]) <= (1e-4 if "logits" in name else 1e-3), name
+
+
+def test_golden_files_are_never_changed_and_are_one_a_numerics():
+    files = {
+        n: hashlib.sha256((GOLDEN / f"numerics-{n}.json").read_bytes()).hexdigest()
+        for n in range(1, NUMERICS + 1)
+    }
+    assert files == GOLDEN_FILES
+
+
+def test_another_seed_has_other_weights():
+    first, second = (build(smoke_spec("plain-20")["arm"], TIERS["smoke"]) for _ in range(2))
+    initialise(first, 0)
+    initialise(second, 1)
+    assert digest(first) != digest(second)
+
+
+def test_initial_kernels_are_he_normal():
+    model = build(smoke_spec("resnet-56")["arm"], TIERS["laptop"])
+    initialise(model, 0)
+    kernels = [v for v in model.trainable_variables if len(v.shape) == 4]
+    scaled = [
+        keras.ops.convert_to_numpy(k.value).ravel() * math.sqrt(math.prod(k.shape[:-1]) / 2)
+        for k in kernels
+    ]
+    draws = np.concatenate(scaled)
+    assert abs(draws.mean()) < 0.01
+    assert abs(draws.std() - 1) < 0.01
+    constants = {v.name for v in model.variables if len(v.shape) == 1 and v.name != "bias"}
+    assert constants == {"gamma", "beta", "moving_mean", "moving_variance"}
+
+
+def linear_model():
+    """Logits that are linear in the image: one convolution as large as the image."""
+    image = keras.Input((4, 4, 3))
+    y = keras.layers.Conv2D(10, 4, name="conv")(image)
+    return keras.Model(image, keras.layers.Flatten(name="flat")(y))
+
+
+def test_three_steps_are_numpy_s_with_decay_in_the_gradient():
+    recipe = Recipe("test", schedule=((0, 0.5), (1, 0.1)), pad=0, weight_decay=1e-2)
+    model, rate = linear_model(), rates(recipe, 3)
+    initialise(model, 0)
+    optimizer = SGD(rate, recipe, model)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss)
+    weights = [keras.ops.convert_to_numpy(v.value).astype("float64") for v in model.variables]
+    w, b = weights[0].reshape(-1, 10), weights[1]
+    velocity, draw = [np.zeros_like(w), np.zeros_like(b)], np.random.default_rng(0)
+    for step in range(3):
+        images = draw.normal(size=(8, 4, 4, 3)).astype("float32")
+        labels = draw.integers(0, 10, 8)
+        told = model.train_on_batch(images, labels)
+        x = images.reshape(8, -1).astype("float64")
+        logits = x @ w + b
+        p = np.exp(logits - logits.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        # The reported loss is the cross-entropy alone.
+        assert float(told) == pytest.approx(-np.log(p[range(8), labels]).mean(), rel=1e-5)
+        slope = (p - np.eye(10)[labels]) / 8
+        gradients = [x.T @ slope, slope.sum(0)]
+        norms = keras.ops.convert_to_numpy(optimizer.norms.value)
+        assert norms == pytest.approx([np.linalg.norm(gradients[0])] * 2, rel=1e-4)
+        for i, (g, value) in enumerate(zip(gradients, (w, b), strict=True)):
+            velocity[i] = 0.9 * velocity[i] - rate[step] * (g + 1e-2 * value)
+        w, b = w + velocity[0], b + velocity[1]
+    ours = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
+    assert relative(w, ours[0].reshape(-1, 10)) < 1e-5
+    assert relative(b, ours[1]) < 1e-5
+
+
+def test_keras_own_decay_would_be_another():
+    """The control: the same step by SGD(weight_decay=) differs, so the test above can fail."""
+    recipe = Recipe("test", schedule=((0, 0.5), (1, 0.5)), pad=0, weight_decay=1e-2)
+    images, labels = np.ones((8, 4, 4, 3), "float32"), np.arange(8)
+    kernels = []
+    for make in (
+        lambda model: SGD(rates(recipe, 2), recipe, model),
+        lambda model: keras.optimizers.SGD(0.5, 0.9, weight_decay=1e-2),
+    ):
+        model = linear_model()
+        initialise(model, 0)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(make(model), loss)
+        for _ in range(2):
+            model.train_on_batch(images, labels)
+        kernels.append(keras.ops.convert_to_numpy(model.variables[0].value))
+    assert relative(*kernels) > 1e-3
+
+
+def test_schedules_are_the_papers():
+    paper = rates(RECIPES["paper"], 64_000)
+    assert paper[[0, 31_999, 32_000, 47_999, 48_000, 63_999]] == pytest.approx(
+        [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rel=1e-6
+    )
+    short = rates(RECIPES["short"], 312)
+    assert short.argmax() == pytest.approx(0.15 * 312, abs=1)
+    assert short.max() == pytest.approx(0.1, rel=0.02)
+    assert short[-1] < 1e-3
+    table = Table(short)
+    looked_up = [float(table(keras.ops.convert_to_tensor(i))) for i in (0, 46, 311, 400)]
+    assert looked_up == pytest.approx(short[[0, 46, 311, 311]].tolist())
+
+
+def test_training_again_gives_the_same_bits(arrays):
+    first, second = (train(smoke_spec("resnet-20"), arrays)[0] for _ in range(2))
+    assert first == second
+
+
+def test_the_result_is_json_and_says_what_the_records_promise(arrays):
+    events = []
+    result, timings = train(smoke_spec("plain-20"), arrays, events.append)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["outcome"] == "finished"
+    assert sum(row["steps"] for row in result["epochs"]) == TIERS["smoke"].steps
+    row = result["epochs"][0]
+    assert set(row) == {
+        "epoch", "steps", "running", "gradient_norm", "learning_rate", "train", "test",
+    }  # fmt: skip
+    assert row["gradient_norm"]["first"] > 0
+    assert set(timings[0]) == {"seconds", "images_per_second"}
+    assert len(timings) == len(result["epochs"])
+    assert events[-1]["step"] == TIERS["smoke"].steps
+
+
+def test_a_diverged_run_is_a_result_with_its_reason(arrays):
+    spec = smoke_spec("plain-20")
+    spec["recipe"] = asdict(replace(RECIPES["short"], schedule=((0, 1e20), (1, 1e20))))
+    result, _ = train(spec, arrays)
+    assert result["outcome"] == "diverged"
+    assert "not finite" in result["reason"]
+    assert len(result["epochs"]) == 1
+    json.dumps(result, allow_nan=False)
+
+
+def test_measured_errors_are_counted():
+    model = linear_model()
+    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3), "uint8")
+    right = model.predict(standardised(images), verbose=0).argmax(1)
+    labels = np.where(np.arange(50) < 20, right, (right + 1) % 10)
+    measured = measure(model, images, labels)
+    assert measured["error"] == 0.6
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    logits = model.predict(standardised(images), verbose=0)
+    assert measured["loss"] == pytest.approx(float(cross_entropy(labels, logits)), rel=1e-5)
+    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+    assert measure(model, images, right) == {"loss": None, "error": 1.0}

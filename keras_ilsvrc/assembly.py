@@ -1,5 +1,6 @@
 """The ceremony around a network, written once: its input, its top, its name and its weights."""
 
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def assemble(
     check(include_top, pooling, classes, weights)
     if input_tensor is None:
         shape = input_shape or image_shape(default_size)
-        check_shape(shape, min_size, fixed=False)
+        check_shape(shape, min_size)
         image = keras.Input(shape)
     else:
         image = input_tensor
@@ -64,7 +65,7 @@ def image_shape(size: int, depth: int = 3) -> Shape:
 def check(include_top: bool, pooling: Any, classes: Any, weights: Any) -> None:
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
-    if include_top and not (isinstance(classes, int) and classes > 0):
+    if include_top and not (isinstance(classes, Integral) and int(classes) > 0):
         raise ValueError(f"classes is a positive whole number, not {classes!r}.")
     if weights is not None and not Path(weights).is_file():
         raise ValueError(
@@ -73,7 +74,7 @@ def check(include_top: bool, pooling: Any, classes: Any, weights: Any) -> None:
         )
 
 
-def check_shape(shape: Any, min_size: int, fixed: bool) -> None:
+def check_shape(shape: Any, min_size: int) -> None:
     if len(shape) != 3:
         example = image_shape(224)
         raise ValueError(f"input_shape has three members, as {example}; got {shape!r}.")

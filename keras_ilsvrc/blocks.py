@@ -151,7 +151,10 @@ def relu(name: str = "relu") -> Block:
 
 
 def max_pool(pool_size: int, stride: int, *, name: str = "pool") -> Block:
-    """Maximum over squares, zeros around the image: exact after a ReLU, n -> ceil(n / stride)."""
+    """Maximum over squares of odd size, zeros around the image: n -> ceil(n / stride).
+
+    Zeros are exact after a ReLU: no maximum of positive numbers is changed by them.
+    """
 
     def apply(x: KerasTensor) -> KerasTensor:
         if pool_size > 1:

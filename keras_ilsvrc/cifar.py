@@ -1,6 +1,8 @@
 """The papers' networks for CIFAR-10: 32x32 images, 10 classes."""
 
+from numbers import Integral
 from os import PathLike
+from typing import Any
 
 import keras
 from keras import KerasTensor
@@ -11,11 +13,13 @@ from .resnet import cifar_body
 
 def check_depth(depth: int) -> None:
     """Raise ValueError unless `depth` is 6n + 2 with n >= 1."""
-    if isinstance(depth, int) and depth >= 8 and depth % 6 == 2:
+    if not isinstance(depth, Integral):
+        raise ValueError(f"depth is a whole number, 6n + 2 (8, 14, 20, ...), not {depth!r}.")
+    if depth >= 8 and depth % 6 == 2:
         return
-    below = max(8, (int(depth) - 2) // 6 * 6 + 2)
-    nearest = " and ".join(map(str, sorted({below, max(8, below + 6 * (depth > 8))})))
-    raise ValueError(f"depth is 6n + 2 (8, 14, 20, ...), not {depth!r}; the nearest: {nearest}.")
+    below = max(8, (depth - 2) // 6 * 6 + 2)
+    nearest = f"{below} and {below + 6}" if depth > 8 else "8"
+    raise ValueError(f"depth is 6n + 2 (8, 14, 20, ...), not {depth}; the nearest: {nearest}.")
 
 
 def ResNet(
@@ -62,6 +66,6 @@ def ResNet(
     )
 
 
-def PlainNet(depth: int, **options) -> keras.Model:
-    """`ResNet(depth)` without its shortcuts: same layers, same parameters, same arguments."""
+def PlainNet(depth: int, **options: Any) -> keras.Model:
+    """`ResNet(depth)` without its shortcuts: same layers, same parameters, its other options."""
     return ResNet(depth, shortcut=None, **options)

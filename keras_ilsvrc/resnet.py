@@ -140,7 +140,7 @@ def cifar_body(depth: int, width: int, shortcut: str | None) -> Block:
     )
 
 
-def _imagenet(depth: int, default_shortcut: str) -> Callable[..., keras.Model]:
+def _imagenet(depth: int) -> Callable[..., keras.Model]:
     def build(
         include_top: bool = True,
         weights: str | PathLike | None = None,
@@ -151,7 +151,7 @@ def _imagenet(depth: int, default_shortcut: str) -> Callable[..., keras.Model]:
         classifier_activation: str | None = "softmax",
         name: str = f"resnet{depth}",
         *,
-        shortcut: str | None = default_shortcut,
+        shortcut: str | None = "B",
     ) -> keras.Model:
         return assemble(
             imagenet_body(depth, shortcut),
@@ -193,8 +193,8 @@ def _imagenet(depth: int, default_shortcut: str) -> Callable[..., keras.Model]:
     return build
 
 
-ResNet18 = _imagenet(18, "B")
-ResNet34 = _imagenet(34, "B")
-ResNet50 = _imagenet(50, "B")
-ResNet101 = _imagenet(101, "B")
-ResNet152 = _imagenet(152, "B")
+ResNet18 = _imagenet(18)
+ResNet34 = _imagenet(34)
+ResNet50 = _imagenet(50)
+ResNet101 = _imagenet(101)
+ResNet152 = _imagenet(152)

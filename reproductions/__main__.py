@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from .claims import CLAIMS, FLAGSHIP
 from .data import CHOICES, copy_note, load
 from .environment import BACKENDS, available_cores, installed_backends
 from .errors import InputError
-from .findings import Finding, findings
+from .findings import Finding, findings, group_of, runs_of
 from .judge import Verdict
 from .plan import Spec, minutes, owed, wanted
 from .progress import listener
@@ -57,8 +57,8 @@ def choosing_runs(verb: Callable) -> Callable:
         ),
         click.option(
             "--data", type=click.Choice(CHOICES), default="auto", show_default=True,
-            help="auto: CIFAR-10 where it can be had; else, at the smoke and laptop tiers, the "
-            "embedded images.",
+            help="auto: CIFAR-10 where it is prepared or its site answers; else, at the laptop "
+            "tier, the embedded images, which the smoke tier always uses.",
         ),
         records_option,
     )):  # fmt: skip
@@ -95,7 +95,10 @@ def list_() -> None:
 @app.command()
 @choosing_runs
 def plan(claims, tier, backend, seeds, jobs, data, records) -> None:
-    """Show the runs that are still owed, and about how long they take."""
+    """Show the runs that are still owed, and about how long they take.
+
+    Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
+    """
     present = Store(records).read()
     wanted_runs, _ = prepare(claims, TIERS[tier], backend_of(backend), seeds, data)
     runs = owed(wanted_runs, present)
@@ -132,7 +135,7 @@ def run(claims, tier, backend, seeds, jobs, data, records) -> None:
     if runs:
         with listener(console, runs) as progress:
             complete = Crew(store, arrays, jobs, progress).work(runs)
-    print_verdicts(findings((CLAIMS[name] for name in claims or FLAGSHIP), store.read()))
+    print_verdicts(found_by(claims, wanted_runs, store))
     say(f"For the report: python -m reproductions report --records {records}")
     sys.exit(0 if complete else 1)
 
@@ -168,6 +171,13 @@ def prepare(
     say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
     claims = [CLAIMS[name] for name in names or FLAGSHIP]
     return wanted(claims, tier, backend, identity, seeds), batches.at_tier(data, tier)
+
+
+def found_by(names: Sequence[str], runs: Mapping[str, Spec], store: Store) -> list[Finding]:
+    """What the group of runs that was asked for says, whatever else the folder holds."""
+    group, records = group_of(next(iter(runs.values()))), store.read()
+    claims = (CLAIMS[name] for name in names or FLAGSHIP)
+    return [Finding(claim, (runs_of(claim, group, records),)) for claim in claims]
 
 
 def backend_of(name: str | None) -> str:

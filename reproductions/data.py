@@ -9,6 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def load(choice: str, tier: Tier) -> Data:
     """The data that `choice` gives at `tier`, whole.
 
     "cifar10" is prepared by TensorFlow Datasets or fetched, or refused; "embedded" is generated;
-    "auto" is CIFAR-10 where it can be had, else embedded at the tiers that allow it.
+    "auto" is embedded at the smoke tier, elsewhere CIFAR-10 where it is or its site answers, else
+    embedded at the tiers that allow it.
 
     Raises:
         InputError: the data cannot be had, are damaged, or are not allowed at this tier.
@@ -105,11 +107,11 @@ def copy_note(identity: Mapping[str, str]) -> str:
     """What a reader must know of data before comparing numbers."""
     if identity["name"] == "embedded":
         return (
-            "**These are generated images, not CIFAR-10**: verdicts are about this data set, and "
+            "These are GENERATED IMAGES, NOT CIFAR-10: verdicts are about this data set, and "
             "published figures are about another."
         )
-    note = KNOWN_COPIES.get(identity["sha256"], "not a copy this project has met before.")
-    return f"CIFAR-10: {note}"
+    unknown = "these decoded arrays are none that the committed records were made with."
+    return f"CIFAR-10: {KNOWN_COPIES.get(identity['sha256'], unknown)}"
 
 
 # --- CIFAR-10 -------------------------------------------------------------------------------
@@ -153,8 +155,11 @@ def archive_path() -> Path:
 
 
 def archived() -> Data | None:
-    """CIFAR-10 from its own archive, where an earlier run fetched it."""
-    return read_archive(archive_path()) if archive_path().exists() else None
+    """CIFAR-10 from its own archive, where an earlier run fetched it whole."""
+    path = archive_path()
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != ARCHIVE_SHA256:
+        return None
+    return read_archive(path)
 
 
 def reachable() -> bool:
@@ -163,7 +168,7 @@ def reachable() -> bool:
 
     def ask() -> None:
         request = urllib.request.Request(ARCHIVE, method="HEAD")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HTTPException):
             urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
             answered.append(True)
 
@@ -197,6 +202,7 @@ def fetch() -> Data:
     except InputError:
         raise
     except Exception as error:
+        archive_path().unlink(missing_ok=True)
         raise InputError(
             f"fetching CIFAR-10 from its site failed ({type(error).__name__}: {error}): "
             f"try again, or prepare it under TFDS_DATA_DIR."
@@ -208,8 +214,6 @@ def fetch() -> Data:
 
 def read_archive(path: Path) -> Data:
     """The binary archive's arrays, in its order. Nothing is unpacked to disk."""
-    if hashlib.sha256(path.read_bytes()).hexdigest() != ARCHIVE_SHA256:
-        raise InputError(f"{path} is not CIFAR-10's archive (its SHA-256 differs): remove it.")
     files = [f"data_batch_{i}.bin" for i in range(1, 6)], ["test_batch.bin"]
     with tarfile.open(path) as archive:
         arrays = [part for names in files for part in unpacked(archive, names)]

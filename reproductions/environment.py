@@ -58,8 +58,13 @@ def gpus() -> list[str]:
 
 
 def code() -> dict[str, str | None]:
-    """The commit of the code, and the digest of what differs from it; None where unknown, none."""
-    commit, difference = git("rev-parse", "--verify", "HEAD"), git("diff", "HEAD")
+    """The commit of the code, and the digest of what differs from it; None where unknown, none.
+
+    Untracked files count by their names, but for records.
+    """
+    commit = git("rev-parse", "--verify", "HEAD")
+    untracked = git("ls-files", "--others", "--exclude-standard", "--exclude=records/", ":/")
+    difference = git("diff", "HEAD") + untracked
     dirty = hashlib.sha256(difference).hexdigest() if difference else None
     return {"commit": commit.decode().strip() or None, "dirty": dirty}
 

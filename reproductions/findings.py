@@ -1,6 +1,6 @@
 """Claims and records to what was found: each statement's verdict for each group of runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,9 +63,9 @@ class Runs:
         """Errors after each epoch: {arm: {seed: {"train": [...], "test": [...]}}}."""
         drawn: dict[str, Any] = {}
         for (arm, seed), record in sorted(self.records.items()):
-            epochs = record["result"]["epochs"]
+            curves = record["result"]["curves"]
             drawn.setdefault(arm, {})[str(seed)] = {
-                split: [epoch[split]["error"] for epoch in epochs] for split in ("train", "test")
+                split: curves[f"{split}_error"] for split in ("train", "test")
             }
         return drawn
 
@@ -81,8 +81,9 @@ class Runs:
 def last_error(result: Mapping[str, Any], measured_on: str) -> float | None:
     if result["outcome"] == "diverged":
         return None
-    last = result["final"] if measured_on == "test" else result["epochs"][-1]
-    return last[measured_on]["error"]
+    if measured_on == "test":
+        return result["final"]["test_error"]
+    return result["curves"]["train_error"][-1]
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,20 @@ class Finding:
         return self.headline.verdicts[statement.name]
 
 
-def findings(claims: Iterable[Claim], records: Mapping[str, Record]) -> list[Finding]:
+def findings(claims: Collection[Claim], records: Mapping[str, Record]) -> list[Finding]:
     """What the records say of each claim."""
-    groups = {group_of(record["spec"]) for record in records.values()}
+    specs = (record["spec"] for record in records.values())
+    groups = {group_of(spec) for spec in specs if spec["tier"]["name"] in TIERS}
     return [Finding(claim, ranked(claim, groups, records)) for claim in claims]
 
 
 def ranked(
     claim: Claim, groups: Iterable[Group], records: Mapping[str, Record]
 ) -> tuple[Runs, ...]:
-    """The groups that have runs of a claim; first the highest complete tier on its backend."""
+    """The groups that have runs of a claim; first the highest complete tier on its backend.
+
+    Where there are none on CIFAR-10 or on that backend, those there are come first.
+    """
     found = (runs_of(claim, group, records) for group in groups)
     return tuple(
         sorted((runs for runs in found if runs.records), key=lambda r: rank(claim, r), reverse=True)
@@ -122,10 +127,11 @@ def ranked(
 def rank(claim: Claim, runs: Runs) -> tuple:
     group = runs.group
     return (
-        runs.complete,
         group.data_name == "cifar10",
-        list(TIERS).index(group.tier),
+        group.tier != "smoke",
         group.backend == claim.backend,
+        runs.complete,
+        list(TIERS).index(group.tier),
         # For want of a reason, so that the order is always the same.
         group.backend,
         group.data_sha256,
@@ -142,7 +148,7 @@ def runs_of(claim: Claim, group: Group, records: Mapping[str, Record]) -> Runs:
     return Runs(claim, group, present, len(specs))
 
 
-def superseded(claims: Iterable[Claim], records: Mapping[str, Record]) -> list[Record]:
+def superseded(claims: Collection[Claim], records: Mapping[str, Record]) -> list[Record]:
     """Records of arms, recipes, tiers or numerics that are no longer what claims ask for.
 
     Seeds beyond those that are judged are not superseded.

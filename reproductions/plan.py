@@ -1,14 +1,15 @@
 """Claims to runs: which are wanted, which are still owed, how long they may take."""
 
+import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from .arms import ARMS
+from .canonical import key_of
 from .claims import Claim
 from .recipes import RECIPES
-from .records import Record, key_of
 from .tiers import Tier
 
 # Part of every key. Raised in the commit that changes the golden loss curve of
@@ -22,8 +23,8 @@ def spec_of(arm: str, tier: Tier, seed: int, backend: str, data: Mapping[str, st
     """All that a run's result depends on, but for the machine and the versions."""
     return {
         "arm": asdict(ARMS[arm]),
-        "recipe": plain(asdict(RECIPES[tier.recipe])),
-        "tier": plain(asdict(tier)),
+        "recipe": asdict(RECIPES[tier.recipe]),
+        "tier": asdict(tier),
         "data": dict(data),
         "seed": seed,
         "backend": backend,
@@ -31,15 +32,8 @@ def spec_of(arm: str, tier: Tier, seed: int, backend: str, data: Mapping[str, st
     }
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON gives it back: lists for tuples."""
-    if isinstance(value, dict):
-        return {key: plain(member) for key, member in value.items()}
-    return [plain(member) for member in value] if isinstance(value, tuple | list) else value
-
-
 def wanted(
-    claims: Iterable[Claim],
+    claims: Collection[Claim],
     tier: Tier,
     backend: str,
     data: Mapping[str, str],
@@ -62,29 +56,25 @@ def wanted(
     return {key_of(spec): spec for spec in specs}
 
 
-def owed(runs: Mapping[str, Spec], records: Mapping[str, Record]) -> dict[str, Spec]:
-    """Those of `runs` that have no record."""
+def owed(runs: Mapping[str, Spec], records: Collection[str]) -> dict[str, Spec]:
+    """Those of `runs` that have no record; `records` are keys."""
     return {key: spec for key, spec in runs.items() if key not in records}
 
 
-def minutes(spec: Spec, known: Iterable[Record]) -> float | None:
-    """Estimated minutes of one run on one process, from known records of its backend.
-
-    A record of the same arm and tier counts as it is; else the nearest effort is scaled.
-    """
-    same = [r for r in known if r["spec"]["backend"] == spec["backend"]]
-    if not same:
-        return None
-    exact = [r for r in same if effort(r["spec"]) == effort(spec)]
-    scaled = [
-        r["circumstances"]["seconds"] * effort(spec) / effort(r["spec"]) for r in exact or same
-    ]
-    return statistics.median(scaled) / 60
+def minutes(spec: Spec, known: Collection[Mapping[str, Any]]) -> float | None:
+    """Estimated minutes of one run, from the known records of its backend nearest in effort."""
+    times: dict[float, list[float]] = {}
+    for record in known:
+        if record["spec"]["backend"] == spec["backend"]:
+            factor = effort(spec) / effort(record["spec"])
+            seconds = factor * record["circumstances"]["seconds"]
+            times.setdefault(abs(math.log(factor)), []).append(seconds)
+    return statistics.median(times[min(times)]) / 60 if times else None
 
 
 def effort(spec: Spec) -> float:
-    """A number proportional to the multiplications of a run's training."""
+    """A number about proportional to the multiplications of a run's training."""
     tier, depth = spec["tier"], spec["arm"]["depth"]
-    layers = dict(map(tuple, tier["depths"])).get(depth, depth)
+    layers = dict(tier["depths"]).get(depth, depth)
     pixels = (tier["width"] * tier["image_size"]) ** 2
     return layers * pixels * tier["steps"] * spec["recipe"]["batch_size"]

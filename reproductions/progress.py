@@ -29,7 +29,7 @@ class Plain:
         self.say(f"{title(spec)}: started")
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
-        if "train" in event:
+        if "train_error" in event:
             self.say(f"{title(self.runs[key])}: {epoch_text(event)}")
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None:
@@ -83,7 +83,7 @@ class Live(Plain):
             self.tasks[key],
             completed=event["step"],
             epoch=event["epoch"],
-            loss="-" if event["loss"] is None else f"{event['loss']:.3f}",
+            loss=loss_text(event),
             speed=speed,
         )
 
@@ -106,11 +106,15 @@ def title(spec: Spec) -> str:
 
 
 def epoch_text(event: Mapping[str, Any]) -> str:
-    loss = "not finite" if event["loss"] is None else f"{event['loss']:.3f}"
     return (
-        f"epoch {event['epoch']}, step {event['step']}, loss {loss}, error {errors(event)}, "
-        f"{event['images_per_second']:.0f} images/s"
+        f"epoch {event['epoch']:.0f}, step {event['step']:.0f}, loss {loss_text(event)}, "
+        f"error {errors(event)}, {event['images_per_second']:.0f} images/s"
     )
+
+
+def loss_text(event: Mapping[str, Any]) -> str:
+    loss = event.get("running_loss", event.get("loss"))
+    return "-" if loss is None else f"{loss:.3f}"
 
 
 def ending(record: Record | None, problem: str | None) -> str:
@@ -118,8 +122,9 @@ def ending(record: Record | None, problem: str | None) -> str:
         return f"FAILED: {problem}"
     result, seconds = record["result"], record["circumstances"]["seconds"]
     told = result["outcome"] if result["reason"] is None else f"diverged: {result['reason']}"
-    return f"{told}, error {errors(result['epochs'][-1])}, {seconds:.0f} s"
+    last = {name: column[-1] for name, column in result["curves"].items()}
+    return f"{told}, error {errors(last)}, {seconds:.0f} s"
 
 
 def errors(row: Mapping[str, Any]) -> str:
-    return f"{100 * row['train']['error']:.1f} % training, {100 * row['test']['error']:.1f} % test"
+    return f"{100 * row['train_error']:.1f} % training, {100 * row['test_error']:.1f} % test"

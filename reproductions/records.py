@@ -1,6 +1,5 @@
 """The store of evidence: one JSON file a run, written once, whole, and never changed."""
 
-import hashlib
 import json
 import os
 import tempfile
@@ -8,29 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .canonical import canonical, key_of, sha256
 from .errors import InputError
 
 SCHEMA = 1
 MEMBERS = {"schema", "key", "spec", "result", "circumstances", "sha256"}
 
 Record = dict[str, Any]
-
-
-def canonical(value: Any) -> bytes:
-    """The one JSON text of a value: sorted, without spaces, UTF-8, a newline at the end."""
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode() + b"\n"
-
-
-def sha256(value: Any) -> str:
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
-def key_of(spec: Mapping[str, Any]) -> str:
-    """The key of a run: 16 hexadecimal digits of its spec's SHA-256."""
-    return sha256(spec)[:16]
 
 
 def new_record(spec: Mapping[str, Any], result: Any, circumstances: Any) -> Record:
@@ -101,15 +84,15 @@ class Store:
         write_once(path.with_stem(f"{path.stem}-{record['sha256'][:8]}"), canonical(record))
 
     def check_writable(self) -> None:
-        """Make the folder.
+        """Make the folder, and write a file there as records are written.
 
         Raises:
-            InputError: nothing can be written there.
+            InputError: that cannot be done.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            probe = self.folder / f".probe-{os.getpid()}"
+            write_once(probe, b"")
+            probe.unlink()
         except OSError as error:
             raise InputError(
                 f"records cannot be written to {self.folder} ({error.strerror}): "

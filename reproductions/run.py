@@ -10,15 +10,17 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from .canonical import canonical
 from .environment import available_cores, code, environment, threads_environment
 from .errors import InputError
 from .plan import Spec
-from .records import Record, Store, canonical, new_record
+from .records import Record, Store, new_record
 
 
 class Listener(Protocol):
@@ -38,20 +40,25 @@ class Crew:
         self, store: Store, arrays: Mapping[str, np.ndarray], jobs: int, listener: Listener
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
-        self.threads = max(1, available_cores() // jobs)
+        self.threads = threads_environment(max(1, available_cores() // jobs))
         self.children: set[subprocess.Popen] = set()
         self.stopping = threading.Event()
-        self.code = code()
 
     def work(self, runs: Mapping[str, Spec]) -> bool:
         """Train `runs`; say whether each left a record. A failed run does not stop the others."""
-        self.environment = self.store.keep_environment(environment())
+        shared = {
+            "threads": int(self.threads["OMP_NUM_THREADS"]),
+            "thread_variables": self.threads,
+            "jobs": self.jobs,
+            "environment": self.store.keep_environment(environment()),
+            **code(),
+        }
         with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
-            self.data = Path(folder) / "data.npz"
-            np.savez(self.data, allow_pickle=False, **self.arrays)
+            np.savez(Path(folder) / "data.npz", allow_pickle=False, **self.arrays)
             with ThreadPoolExecutor(self.jobs) as pool:
+                one = partial(self.one, shared, Path(folder))
                 try:
-                    return all(list(pool.map(self.one, runs, runs.values())))
+                    return all(list(pool.map(one, runs, runs.values())))
                 except BaseException:
                     self.stop()
                     pool.shutdown(cancel_futures=True)
@@ -63,13 +70,21 @@ class Crew:
         for child in list(self.children):
             child.terminate()
 
-    def one(self, key: str, spec: Spec) -> bool:
+    def one(self, shared: Mapping[str, Any], folder: Path, key: str, spec: Spec) -> bool:
         """One run to its record; whether it has one."""
         if self.stopping.is_set():
             return False
         self.listener.started(key, spec)
+        started, clock = datetime.now(UTC), time.monotonic()
         try:
-            record = self.record(key, spec)
+            end = self.train(folder, key, spec)
+            circumstances = {
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 3),
+                **shared,
+                **end["circumstances"],
+            }
+            record = new_record(spec, end["result"], circumstances)
             self.store.add(record)
         except (RunError, InputError, OSError) as error:
             if not self.stopping.is_set():
@@ -78,52 +93,46 @@ class Crew:
         self.listener.ended(key, record, None)
         return True
 
-    def record(self, key: str, spec: Spec) -> Record:
-        started, clock = datetime.now(UTC), time.monotonic()
-        end = self.train(key, spec)
-        circumstances = {
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": time.monotonic() - clock,
-            "epochs": end["timings"],
-            "peak_memory_bytes": end["peak_memory_bytes"],
-            "threads": self.threads,
-            "jobs": self.jobs,
-            "environment": self.environment,
-            **self.code,
-        }
-        return new_record(spec, end["result"], circumstances)
-
-    def train(self, key: str, spec: Spec) -> dict[str, Any]:
+    def train(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
         """The last event of the training process, whose others go to the listener."""
-        spec_path = self.data.with_name(f"{key}.json")
+        spec_path, log_path = folder / f"{key}.json", folder / f"{key}.log"
         spec_path.write_bytes(canonical(spec))
-        log_path = self.data.with_name(f"{key}.log")
-        command = [sys.executable, "-m", "reproductions.train", str(spec_path), str(self.data)]
-        with log_path.open("w") as log:
-            child = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=self.variables(spec)
-            )
-            self.children.add(child)
-            end = None
-            for line in child.stdout or ():
-                event = json.loads(line)
-                if "result" in event:
-                    end = event
-                else:
-                    self.listener.went_on(key, event)
-            status = child.wait()
-        self.children.discard(child)
-        if status or end is None:
-            raise RunError(status, log_path.read_text(errors="replace"))
-        return end
-
-    def variables(self, spec: Spec) -> dict[str, str]:
-        return {
+        paths = str(spec_path), str(folder / "data.npz")
+        command = [sys.executable, "-m", "reproductions.train", *paths]
+        variables = {
             **os.environ,
             "TF_CPP_MIN_LOG_LEVEL": "2",
-            **threads_environment(self.threads),
+            **self.threads,
             "KERAS_BACKEND": spec["backend"],
         }
+        end = None
+        with (
+            log_path.open("w") as log,
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables
+            ) as child,
+        ):
+            self.children.add(child)
+            if self.stopping.is_set():  # between the last look and now
+                child.terminate()
+            for line in child.stdout or ():
+                event = parsed(line)
+                if "result" in event:
+                    end = event
+                elif event:
+                    self.listener.went_on(key, event)
+        self.children.discard(child)
+        if child.returncode or end is None:
+            raise RunError(child.returncode, log_path.read_text(errors="replace"))
+        return end
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """An event; an empty one for a line that a killed process left unfinished."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return {}
 
 
 class RunError(RuntimeError):

@@ -45,11 +45,11 @@ def build(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
     )
 
 
-def initialise(model: keras.Model, seed: int) -> None:
-    """He et al.'s normal draws for kernels, keyed by (seed, variable path); constants as built."""
+def initialise(model: keras.Model, seed: int, initializer: str = "he_normal") -> None:
+    """Draws for kernels, keyed by (seed, variable path); constants stay as built."""
     for variable in model.variables:
         if len(variable.shape) > 1:
-            variable.assign(he_normal(variable.shape, seed, variable.path))
+            variable.assign(INITIALIZERS[initializer](variable.shape, seed, variable.path))
 
 
 def he_normal(shape: tuple[int, ...], seed: int, path: str) -> np.ndarray:
@@ -59,6 +59,9 @@ def he_normal(shape: tuple[int, ...], seed: int, path: str) -> np.ndarray:
     return (deviation * draws).astype("float32")
 
 
+INITIALIZERS = {"he_normal": he_normal}
+
+
 def digest(model: keras.Model) -> str:
     """SHA-256 over the paths and values of all variables, moving averages included."""
     sha = hashlib.sha256()
@@ -66,6 +69,16 @@ def digest(model: keras.Model) -> str:
         sha.update(variable.path.encode())
         sha.update(ops.convert_to_numpy(variable.value).tobytes())
     return sha.hexdigest()
+
+
+def macs(model: keras.Model) -> int:
+    """Multiplications of convolutions and dense layers for one image."""
+    outputs = (
+        (layer, math.prod(layer.output.shape[1:3]) if len(layer.kernel.shape) == 4 else 1)
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    )
+    return sum(pixels * math.prod(layer.kernel.shape) for layer, pixels in outputs)
 
 
 def convolution_kernels(model: keras.Model) -> list[keras.Variable]:
@@ -153,94 +166,111 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if time.monotonic() - self.told >= 1:
             self.told = time.monotonic()
-            loss = float(logs["loss"])
+            loss = rounded(float(logs["loss"]))
             self.emit({"step": self.done + batch + 1, "epoch": self.epoch, "loss": loss})
 
 
-def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
+def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Mean cross-entropy and share of errors in evaluation mode, summed in float64."""
     logits = model.predict(standardised(images), batch_size=500, verbose=0).astype("float64")
-    shifted = logits - logits.max(1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
     # A logit that is not a number is no right answer, whatever argmax says of it.
     wrong = (logits.argmax(1) != labels) | ~np.isfinite(logits).all(1)
-    return {"loss": finite(losses.mean()), "error": int(wrong.sum()) / len(labels)}
+    return float(cross_entropy(logits, labels).mean()), int(wrong.sum()) / len(labels)
 
 
-def finite(value: float) -> float | None:
-    """`value`, or None (JSON knows no NaN)."""
-    return float(value) if math.isfinite(value) else None
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-log softmax(logits) at the labels; NaN where a logit is not finite."""
+    with np.errstate(invalid="ignore"):
+        shifted = logits - logits.max(1, keepdims=True)
+        return np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
 
 
-def trained_epoch(model: keras.Model, batches: Epoch, progress: Progress) -> dict[str, Any]:
-    """One epoch's row of the record, but for what is measured in evaluation mode."""
+def trained_epoch(model: keras.Model, batches: Epoch, progress: Progress) -> dict[str, float]:
+    """Train an epoch; its running loss and error, and its last step's gradient norms."""
     history = model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[progress]).history
-    norms = ops.convert_to_numpy(model.optimizer.norms.value)
+    first, last = ops.convert_to_numpy(model.optimizer.norms.value)
     return {
-        "steps": len(batches),
-        "running": {"loss": finite(history["loss"][0]), "error": 1 - history["accuracy"][0]},
-        "gradient_norm": {"first": finite(norms[0]), "last": finite(norms[1])},
+        "running_loss": history["loss"][0],
+        "running_error": 1 - history["accuracy"][0],
+        "gradient_norm_first": float(first),
+        "gradient_norm_last": float(last),
     }
 
 
-def divergence(model: keras.Model, row: Mapping[str, Any]) -> str | None:
+def measured(model: keras.Model, tier: Tier, arrays: Arrays) -> dict[str, float]:
+    """Loss and error in evaluation mode on the tier's fixed parts of both splits."""
+    row = {}
+    for split, n in (("train", tier.measured_train), ("test", tier.measured_test)):
+        images, labels = arrays[f"{split}_images"][:n], arrays[f"{split}_labels"][:n]
+        row[f"{split}_loss"], row[f"{split}_error"] = measure(model, images, labels)
+    return row
+
+
+def divergence(model: keras.Model, row: Mapping[str, float]) -> str | None:
     """Why the run cannot go on, or None."""
-    if row["running"]["loss"] is None:
+    if not math.isfinite(row["running_loss"]):
         return f"the training loss was not finite in epoch {row['epoch']}"
     if not all(np.isfinite(ops.convert_to_numpy(v.value)).all() for v in model.variables):
         return f"a weight or a moving average was not finite after epoch {row['epoch']}"
     return None
 
 
+def rounded(value: float) -> float | None:
+    """Six significant digits; None for what is not finite (JSON knows no NaN)."""
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def columns(rows: list[dict[str, float]]) -> dict[str, list[float | None]]:
+    """Rows of equal names as columns of rounded numbers, small enough for a record."""
+    return {name: [rounded(row[name]) for row in rows] for name in rows[0]}
+
+
 def train(
     spec: Mapping[str, Any], arrays: Arrays, emit: Emit = lambda event: None
-) -> tuple[dict[str, Any], list[dict[str, float]]]:
+) -> tuple[dict[str, Any], dict[str, list]]:
     """Train the run that `spec` describes.
 
     Returns:
-        Its result, a pure function of the spec and the environment, and each epoch's seconds and
-        images a second. A run that diverges ends early, with its reason.
+        Its result, a pure function of the spec and the environment, and columns of each epoch's
+        seconds and images a second. A run that diverges ends early, with its reason.
     """
     tier, recipe, seed = Tier(**spec["tier"]), Recipe(**spec["recipe"]), spec["seed"]
     model = build(spec["arm"], tier)
-    initialise(model, seed)
+    initialise(model, seed, recipe.initializer)
+    initial = digest(model)
     rate = rates(recipe, tier.steps)
-    model.compile(
-        SGD(rate, recipe, model),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    result: dict[str, Any] = {
-        "outcome": "finished",
-        "reason": None,
-        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
-        "initial_sha256": digest(model),
-        "epochs": [],
-    }
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(SGD(rate, recipe, model), loss, metrics=["accuracy"])
+    rows: list[dict[str, float]] = []
     timings: list[dict[str, float]] = []
-    done = 0
+    step, reason = 0, None
     emit({"step": 0, "epoch": 1, "loss": None})
-    while done < tier.steps:
-        epoch, started = len(timings) + 1, time.monotonic()
-        batches = Epoch(arrays, recipe, seed, epoch - 1, tier.steps - done)
-        row = {"epoch": epoch} | trained_epoch(model, batches, Progress(emit, epoch, done))
+    while step < tier.steps and not reason:
+        epoch, started = len(rows) + 1, time.monotonic()
+        batches = Epoch(arrays, recipe, seed, epoch - 1, tier.steps - step)
+        row = trained_epoch(model, batches, Progress(emit, epoch, step))
         seconds = time.monotonic() - started
-        done += len(batches)
-        row["learning_rate"] = float(rate[done - 1])
-        for split, n in (("train", tier.measured_train), ("test", tier.measured_test)):
-            row[split] = measure(
-                model, arrays[f"{split}_images"][:n], arrays[f"{split}_labels"][:n]
-            )
-        result["epochs"].append(row)
+        step += len(batches)
+        row |= {"epoch": epoch, "step": step, "learning_rate": float(rate[step - 1])}
+        rows.append(row | measured(model, tier, arrays))
         images = len(batches) * recipe.batch_size
         timings.append({"seconds": seconds, "images_per_second": images / seconds})
-        emit({"step": done, **row, "loss": row["running"]["loss"], **timings[-1]})
-        if reason := divergence(model, row):
-            result |= {"outcome": "diverged", "reason": reason}
-            break
-    result["final"] = {"test": measure(model, arrays["test_images"], arrays["test_labels"])}
-    result["weights_sha256"] = digest(model)
-    return result, timings
+        emit({name: rounded(value) for name, value in (rows[-1] | timings[-1]).items()})
+        reason = divergence(model, row)
+    test_loss, test_error = measure(model, arrays["test_images"], arrays["test_labels"])
+    result = {
+        "outcome": "diverged" if reason else "finished",
+        "reason": reason,
+        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
+        "macs_per_image": macs(model),
+        "initial_sha256": initial,
+        "weights_sha256": digest(model),
+        "curves": columns(rows),
+        "final": {"test_loss": rounded(test_loss), "test_error": rounded(test_error)},
+    }
+    return result, columns(timings)
 
 
 def main(spec_path: str, data_path: str) -> None:
@@ -257,8 +287,19 @@ def main(spec_path: str, data_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text())
     with np.load(data_path, allow_pickle=False) as arrays:
         result, timings = train(spec, dict(arrays), emit)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    emit({"result": result, "timings": timings, "peak_memory_bytes": peak})
+    settings = {
+        "float": keras.config.floatx(),
+        "image_data_format": keras.config.image_data_format(),
+        "precision": keras.config.dtype_policy().name,
+    }
+    circumstances = {"epochs": timings, "peak_memory_bytes": peak_memory(), "settings": settings}
+    emit({"result": result, "circumstances": circumstances})
+
+
+def peak_memory() -> int:
+    """The most bytes this process had in memory: macOS counts them, Linux kilobytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def test_order_is_a_pure_function_that_changes_with_seed_and_epoch(seed, epoch):
 
 @given(st.lists(st.booleans(), min_size=12, max_size=12))
 def test_flipping_mirrors_the_chosen_images(chosen):
-    expected = [image[:, ::-1] if flip else image for image, flip in zip(IMAGES, chosen)]
+    expected = [
+        image[:, ::-1] if flip else image for image, flip in zip(IMAGES, chosen, strict=True)
+    ]
     assert (flipped(IMAGES, np.array(chosen)) == expected).all()
 
 
@@ -37,7 +39,7 @@ def test_cropping_cuts_each_image_from_its_frame(pad, data):
     corners = st.lists(st.integers(0, 2 * pad), min_size=12, max_size=12)
     top, left = data.draw(corners), data.draw(corners)
     framed = [np.pad(image, ((pad, pad), (pad, pad), (0, 0))) for image in IMAGES]
-    expected = [f[t : t + 8, x : x + 8] for f, t, x in zip(framed, top, left)]
+    expected = [f[t : t + 8, x : x + 8] for f, t, x in zip(framed, top, left, strict=True)]
     assert (cropped(IMAGES, pad, np.array(top), np.array(left)) == expected).all()
 
 
@@ -46,7 +48,7 @@ def test_augmentation_is_a_pure_function_and_leaves_its_argument(seed, epoch, re
     before = IMAGES.copy()
     first = augmented(IMAGES, RECIPES[recipe], seed, epoch)
     assert (first == augmented(IMAGES, RECIPES[recipe], seed, epoch)).all()
-    assert (IMAGES == before).all()
+    assert np.array_equal(IMAGES, before)
     assert first.dtype == np.uint8
 
 

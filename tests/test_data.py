@@ -63,7 +63,7 @@ def test_cifar10_looks_as_published(cifar10):
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=2e-3)
 
 
-@given(st.sampled_from("shape dtype count labels negative empty".split()))
+@given(st.sampled_from(["shape", "dtype", "count", "labels", "negative", "empty"]))
 def test_damage_is_named(damage):
     images, labels = np.zeros((20, 32, 32, 3), "uint8"), np.arange(20) % 10
     assert defect(images, labels, 20) is None
@@ -162,11 +162,11 @@ class Site(threading.Thread):
         from http.server import BaseHTTPRequestHandler, HTTPServer
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802
+            def do_GET(self):
                 self.do_HEAD()
                 self.wfile.write(content)
 
-            def do_HEAD(self):  # noqa: N802
+            def do_HEAD(self):
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

@@ -45,7 +45,9 @@ def folder_of(tmp_path, backend="torch", data=CIFAR, tier="laptop", lose=None, d
     for spec in wanted(CLAIMS.values(), TIERS[tier], backend, data).values():
         run = spec["arm"]["name"], spec["seed"]
         error = (0.8 if run[0] == "plain-56" else 0.5) + 0.01 * spec["seed"]
-        record = made(spec, error + 0.001 * len(run[0]), "diverged" if run == diverge else "finished")
+        record = made(
+            spec, error + 0.001 * len(run[0]), "diverged" if run == diverge else "finished"
+        )
         record["circumstances"]["environment"] = digest
         if run != lose:
             store.add(new_record(spec, record["result"], record["circumstances"]))

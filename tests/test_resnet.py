@@ -66,7 +66,7 @@ def test_a_plain_net_is_the_residual_net_without_its_additions():
 
 def test_stages_of_table_1():
     model = keras_ilsvrc.ResNet50(include_top=False)
-    ends = [model.get_layer(f"conv{i}_block{n}_out") for i, n in zip((2, 3, 4, 5), (3, 4, 6, 3))]
+    ends = [model.get_layer(f"conv{i}_block{n}_out") for i, n in enumerate((3, 4, 6, 3), 2)]
     assert [e.output.shape[1:] for e in ends] == [
         (56, 56, 256), (28, 28, 512), (14, 14, 1024), (7, 7, 2048),
     ]  # fmt: skip

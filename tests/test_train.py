@@ -10,19 +10,33 @@ import keras
 import numpy as np
 import pytest
 
+import keras_ilsvrc
 from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
 from reproductions.plan import NUMERICS, spec_of
 from reproductions.recipes import RECIPES, Recipe
 from reproductions.tiers import TIERS
-from reproductions.train import SGD, Epoch, Table, build, digest, initialise, measure, rates, train
+from reproductions.train import (
+    SGD,
+    Epoch,
+    Table,
+    build,
+    digest,
+    divergence,
+    initialise,
+    macs,
+    measure,
+    rates,
+    rounded,
+    train,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = {"name": "embedded", "version": "1", "sha256": "-"}
 ARMS = ("plain-20", "resnet-56")
 
 # Never changed, only added to: a change of numbers asks for a new file and a new NUMERICS.
-GOLDEN_FILES = {1: "?"}
+GOLDEN_FILES = {1: "804881287ed7467f4e0ae563898bf953718d0c0472183244eab0bb5e871b9034"}
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +45,10 @@ def arrays():
 
 
 def smoke_spec(arm, **tier):
-    spec = spec_of(arm, replace(TIERS["smoke"], **tier), 0, keras.backend.backend(), DATA)
-    return json.loads(json.dumps(spec))
+    return spec_of(arm, replace(TIERS["smoke"], **tier), 0, keras.backend.backend(), DATA)
 
 
-def golden_facts(arrays, losses=True):
+def golden_facts(arrays):
     """What must be equal on every backend, and what nearly."""
     facts = {"exact": {}, "near": {}}
     batch, labels = Epoch(arrays, RECIPES["night"], 0, 1, 1)[0]
@@ -50,8 +63,14 @@ def golden_facts(arrays, losses=True):
         spec = smoke_spec(arm, steps=5, train_images=128)
         cut = {k: v[:128] if k.startswith("train") else v for k, v in arrays.items()}
         result, _ = train(spec, cut)
-        facts["near"][f"{arm} losses"] = [row["running"]["loss"] for row in result["epochs"]]
+        facts["near"][f"{arm} losses"] = result["curves"]["running_loss"]
     return facts
+
+
+def write_golden_file():
+    """`python -m tests.test_train`: the file of the present NUMERICS, for review and commit."""
+    facts = golden_facts(at_tier(embedded(), TIERS["smoke"]))
+    (GOLDEN / f"numerics-{NUMERICS}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def relative(a, b):
@@ -180,15 +199,25 @@ def test_the_result_is_json_and_says_what_the_records_promise(arrays):
     result, timings = train(smoke_spec("plain-20"), arrays, events.append)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["outcome"] == "finished"
-    assert sum(row["steps"] for row in result["epochs"]) == TIERS["smoke"].steps
-    row = result["epochs"][0]
-    assert set(row) == {
-        "epoch", "steps", "running", "gradient_norm", "learning_rate", "train", "test",
+    curves = result["curves"]
+    assert set(curves) == {
+        "epoch", "step", "learning_rate", "running_loss", "running_error", "train_loss",
+        "train_error", "test_loss", "test_error", "gradient_norm_first", "gradient_norm_last",
     }  # fmt: skip
-    assert row["gradient_norm"]["first"] > 0
-    assert set(timings[0]) == {"seconds", "images_per_second"}
-    assert len(timings) == len(result["epochs"])
-    assert events[-1]["step"] == TIERS["smoke"].steps
+    assert curves["epoch"] == [1, 2]
+    assert curves["step"][-1] == events[-1]["step"] == TIERS["smoke"].steps
+    assert min(curves["gradient_norm_first"]) > 0
+    assert set(timings) == {"seconds", "images_per_second"}
+    assert len(timings["seconds"]) == 2
+    assert result["parameters"] == 232 + 1_184 + 3_520 + 13_952 + 330
+
+
+def test_multiplications_are_the_paper_s_table():
+    """MACs of convolutions and the classifier at 32x32: counted independently on the tables."""
+    counted = {20: 40_551_040, 56: 125_485_696}
+    for depth, count in counted.items():
+        assert macs(keras_ilsvrc.cifar.ResNet(depth)) == count
+        assert macs(keras_ilsvrc.cifar.PlainNet(depth)) == count
 
 
 def test_a_diverged_run_is_a_result_with_its_reason(arrays):
@@ -197,8 +226,16 @@ def test_a_diverged_run_is_a_result_with_its_reason(arrays):
     result, _ = train(spec, arrays)
     assert result["outcome"] == "diverged"
     assert "not finite" in result["reason"]
-    assert len(result["epochs"]) == 1
+    assert result["curves"]["running_loss"] == [None]
     json.dumps(result, allow_nan=False)
+
+
+def test_an_infinite_weight_under_a_finite_loss_is_divergence():
+    model = linear_model()
+    assert divergence(model, {"running_loss": 1.0, "epoch": 1}) is None
+    kernel, bias = model.get_weights()
+    model.set_weights([np.full_like(kernel, np.inf), bias])
+    assert "weight" in divergence(model, {"running_loss": 1.0, "epoch": 1})
 
 
 def test_measured_errors_are_counted():
@@ -206,10 +243,16 @@ def test_measured_errors_are_counted():
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3), "uint8")
     right = model.predict(standardised(images), verbose=0).argmax(1)
     labels = np.where(np.arange(50) < 20, right, (right + 1) % 10)
-    measured = measure(model, images, labels)
-    assert measured["error"] == 0.6
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss, error = measure(model, images, labels)
+    assert error == 0.6
+    theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     logits = model.predict(standardised(images), verbose=0)
-    assert measured["loss"] == pytest.approx(float(cross_entropy(labels, logits)), rel=1e-5)
-    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
-    assert measure(model, images, right) == {"loss": None, "error": 1.0}
+    assert loss == pytest.approx(float(theirs(labels, logits)), rel=1e-5)
+    for unknown in (np.nan, np.inf):
+        model.set_weights([np.full_like(w, unknown) for w in model.get_weights()])
+        loss, error = measure(model, images, right)
+        assert (rounded(loss), error) == (None, 1.0)
+
+
+if __name__ == "__main__":
+    write_golden_file()

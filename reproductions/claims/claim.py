@@ -50,7 +50,6 @@ class Claim:
     untuned: str
     shrunk: Mapping[str, str]
     backend: str = "tensorflow"
-    kind: str = "trained"
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..data import copy_note
 from ..findings import Finding, findings, superseded
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..records import Record, Store
-from .figures import draw
+from .figures import save
 
 # Refutations are printed first.
 WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
@@ -29,9 +29,11 @@ def write(store: Store, folder: Path) -> Path:
         if finding.headline:
             plotted = json.dumps(finding.headline.curves(), indent=1) + "\n"
             (figures / f"{finding.claim.name}.json").write_text(plotted)
-            draw(finding.headline, figures / f"{finding.claim.name}.svg")
+            save(finding.headline, figures / f"{finding.claim.name}.svg")
     report = folder / "REPORT.md"
-    report.write_text(text(found, records, environments(store, records), store.others()))
+    others = store.others()
+    known = environments(store, [*records.values(), *others])
+    report.write_text(text(found, records, known, others))
     return report
 
 
@@ -44,7 +46,7 @@ def text(
     """The report as Markdown."""
     template = resources.files(__package__).joinpath("report.md.jinja").read_text()
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters |= {"points": points, "cell": cell}
+    jinja.filters |= {"points": points, "percent": percent, "cell": cell}
     rows = [(f, s, f.verdict(s)) for f in found for s in f.claim.statements]
     rows.sort(key=lambda row: WORDS.index(row[2].word))
     return jinja.from_string(template).render(
@@ -60,17 +62,19 @@ def text(
     )
 
 
-def environments(store: Store, records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:
+def environments(store: Store, records: list[Record]) -> dict[str, dict[str, Any]]:
     """The environments that the records were made in, by digest."""
-    return {
-        record["circumstances"]["environment"]: store.environment(record)
-        for record in records.values()
-    }
+    return {record["circumstances"]["environment"]: store.environment(record) for record in records}
 
 
 def points(share: float | None) -> str:
     """A share of one as signed points, "−" for a minus."""
     return "·" if share is None else f"{100 * share:+.1f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share of one in hundredths."""
+    return f"{100 * share:.2f}"
 
 
 def cell(text: object) -> str:

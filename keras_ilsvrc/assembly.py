@@ -1,6 +1,5 @@
 """The ceremony around a network, written once: its input, its top, its name and its weights."""
 
-from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def image_shape(size: int, depth: int = 3) -> Shape:
 def check(include_top: bool, pooling: Any, classes: Any, weights: Any) -> None:
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
-    if include_top and not (isinstance(classes, Integral) and int(classes) > 0):
+    if include_top and not (isinstance(classes, int) and classes > 0):
         raise ValueError(f"classes is a positive whole number, not {classes!r}.")
     if weights is not None and not Path(weights).is_file():
         raise ValueError(

@@ -12,7 +12,7 @@ import keras
 import psutil
 import pytest
 
-from conftest import ROOT, reproductions
+from conftest import ROOT, SMOKE, reproductions
 from reproductions.claims import CLAIMS
 from reproductions.environment import BACKENDS, installed_backends
 
@@ -35,9 +35,9 @@ def assert_one_sentence(done, *told):
 
 
 def start(*words):
-    """The command line, running in a process group of its own."""
+    """`run --tier smoke`, two runs side by side, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "reproductions", *map(str, words)],
+        [sys.executable, "-m", "reproductions", *SMOKE, *map(str, words)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,6 +52,15 @@ def wait_for(process, text):
         if text in line:
             return
     raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
+
+
+def wait_for_children(process):
+    """The training processes, as soon as there are any."""
+    deadline = time.monotonic() + 30
+    while not (children := psutil.Process(process.pid).children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return children
 
 
 def test_list_names_every_claim_arm_and_tier():
@@ -73,7 +82,7 @@ def test_smoke_leaves_a_record_a_run_and_no_verdict(smoke):
     assert len(results(folder)) == 4
     assert len(list((folder / "environments").iterdir())) == 1
     assert done.stdout.count("NOT RUN") == sum(len(c.statements) for c in CLAIMS.values())
-    assert "generated images, not CIFAR-10" in done.stdout
+    assert "GENERATED IMAGES, NOT CIFAR-10" in done.stdout
     assert "REPRODUCED" not in done.stdout
 
 
@@ -111,13 +120,13 @@ def test_plan_counts_what_is_owed(smoke, tmp_path):
 
 def test_killed_and_started_again_it_ends_with_the_same_results(smoke, tmp_path):
     folder, _ = smoke
-    process = start("run", "--tier", "smoke", "--records", tmp_path)
+    process = start("--records", tmp_path)
     wait_for(process, "finished")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     left = len(results(tmp_path))
     assert 1 <= left < 4
-    done = reproductions("run", "--tier", "smoke", "--records", tmp_path)
+    done = reproductions(*SMOKE, "--records", tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{4 - left} of 4 runs owed" in done.stdout
     assert results(tmp_path) == results(folder)
@@ -125,9 +134,9 @@ def test_killed_and_started_again_it_ends_with_the_same_results(smoke, tmp_path)
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_it_and_its_children(number, status, tmp_path):
-    process = start("run", "--tier", "smoke", "--records", tmp_path)
+    process = start("--records", tmp_path)
     wait_for(process, "started")
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = wait_for_children(process)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == status, told
@@ -137,13 +146,9 @@ def test_a_signal_stops_it_and_its_children(number, status, tmp_path):
 
 
 def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
-    process = start("run", "--tier", "smoke", "--jobs", 1, "--records", tmp_path)
+    process = start("--jobs", 1, "--records", tmp_path)
     wait_for(process, "plain-56 seed 0")
-    deadline = time.monotonic() + 30
-    while not (children := psutil.Process(process.pid).children()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    children[0].kill()
+    wait_for_children(process)[0].kill()
     told, _ = process.communicate()
     assert process.returncode == 1
     assert "FAILED: the training process was killed by signal 9" in told

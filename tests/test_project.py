@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, reproductions
 
 README = (ROOT / "README.md").read_text()
 TOX = configparser.ConfigParser(interpolation=None)
@@ -44,9 +44,15 @@ def test_reproduce_trains_every_run_anew():
     )
     folder = run[run.index("--records") + 1]
     assert folder.startswith("{env_tmp_dir}")
-    assert run[:4] == ["python", "-m", "reproductions", "run"]
+    assert run == ["python", "-m", "reproductions", "run", "--records", folder, "{posargs}"]
     assert report[report.index("--records") + 1] == folder
     assert report[report.index("--beside") + 1] == "reproductions/records"
+
+
+def test_what_reproduce_runs_owes_every_run_of_the_flagship(tmp_path):
+    """The same words with `plan` for `run`, on an empty folder: nothing is taken as done."""
+    done = reproductions("plan", "--records", tmp_path, "--data", "embedded")
+    assert "12 of 12 runs owed" in done.stdout, done.stderr
 
 
 def test_the_package_depends_on_three_others():

@@ -11,6 +11,7 @@ from reproductions.claims import CLAIMS
 from reproductions.findings import findings, group_of, superseded
 from reproductions.plan import wanted
 from reproductions.records import Store, new_record
+from reproductions.report.figures import draw
 from reproductions.tiers import TIERS
 
 ROOM = Path(report.__file__).parents[1]
@@ -22,15 +23,15 @@ EMBEDDED = {"name": "embedded", "version": "1", "sha256": "e" * 64}
 
 def made(spec, error, outcome="finished"):
     """A record as if `spec` had ended with `error`."""
-    half = {"error": error, "loss": 1.0}
-    row = {"epoch": 1, "train": half, "test": half, "running": half}
     reason = None if outcome == "finished" else "the loss was <script>not</script> finite"
+    last = [0.9, error] if outcome == "finished" else [error]
     result = {
-        "outcome": outcome, "reason": reason, "epochs": [row, row], "final": {"test": half},
+        "outcome": outcome, "reason": reason, "final": {"test_error": error},
+        "curves": {"train_error": last, "test_error": [e + 0.01 for e in last]},
     }  # fmt: skip
     circumstances = {
         "environment": "", "threads": 1, "seconds": 60.0, "commit": "0" * 40, "dirty": None,
-        "epochs": [{"seconds": 1.0, "images_per_second": 10.0}] * 2,
+        "epochs": {"seconds": [1.0, 1.0], "images_per_second": [10.0, 10.0]},
     }  # fmt: skip
     return new_record(spec, result, circumstances)
 
@@ -44,7 +45,7 @@ def folder_of(tmp_path, backend="torch", data=CIFAR, tier="laptop", lose=None, d
     )  # fmt: skip
     for spec in wanted(CLAIMS.values(), TIERS[tier], backend, data).values():
         run = spec["arm"]["name"], spec["seed"]
-        error = (0.8 if run[0] == "plain-56" else 0.5) + 0.01 * spec["seed"]
+        error = 0.8 + 0.01 * run[1] if run[0] == "plain-56" else 0.5
         record = made(
             spec, error + 0.001 * len(run[0]), "diverged" if run == diverge else "finished"
         )
@@ -125,12 +126,12 @@ def test_groups_are_never_pooled_and_the_headline_is_on_cifar10(tmp_path):
         assert all(len(runs.records) == runs.planned for runs in finding.runs)
     text = report.write(store, tmp_path).read_text()
     assert "tensorflow" in text
-    assert "generated images" not in text.split("## ")[0]
+    assert "GENERATED IMAGES" not in text.split("## ")[0]
 
 
 def test_an_embedded_report_says_so_first(tmp_path):
     text = report.write(folder_of(tmp_path, data=EMBEDDED), tmp_path).read_text()
-    assert "These are generated images, not CIFAR-10" in text.split("## ")[0]
+    assert "These are GENERATED IMAGES, NOT CIFAR-10" in text.split("## ")[0]
 
 
 def test_a_report_without_records_says_how_to_make_them(tmp_path):
@@ -158,9 +159,52 @@ def test_holm_s_values_are_as_by_hand():
     )
 
 
-def test_figures_hold_every_seed_s_curve(tmp_path):
-    report.write(folder_of(tmp_path), tmp_path)
-    curves = json.loads((tmp_path / "figures" / "degradation-difference.json").read_text())
-    assert {arm: sorted(seeds) for arm, seeds in curves.items()} == {
-        arm: ["0", "1", "2"] for arm in CLAIMS["degradation-difference"].arms
-    }
+@pytest.mark.parametrize("diverge", [None, ("plain-56", 1)])
+def test_figures_draw_every_seed_s_curve_and_their_mean(tmp_path, diverge):
+    """Training dashed, test solid; the lines' own numbers against the records'."""
+    found = findings(CLAIMS.values(), folder_of(tmp_path, diverge=diverge).read())
+    runs = next(f.headline for f in found if f.claim.name == "degradation-difference")
+    panels = draw(runs).axes
+    assert [panel.get_title() for panel in panels] == ["plain nets", "residual nets"]
+    drawn = {"--": [], "-": []}
+    for line in (line for panel in panels for line in panel.lines):
+        drawn[line.get_linestyle()].append([round(float(y), 6) for y in line.get_ydata()])
+    for split, style in (("train", "--"), ("test", "-")):
+        for seeds in runs.curves().values():
+            curves = [[round(100 * e, 6) for e in seed[split]] for seed in seeds.values()]
+            assert all(curve in drawn[style] for curve in curves)
+            mean = [round(sum(ys) / 3, 6) for ys in zip(*curves, strict=False)]
+            assert mean in drawn[style]
+        assert len(drawn[style]) == 4 * (3 + 1)
+
+
+def test_the_headline_is_on_the_claim_s_backend(tmp_path):
+    """The highest complete tier there; others stand beside it; smoke is no headline."""
+    folder_of(tmp_path, backend="torch", tier="night")
+    folder_of(tmp_path, backend="tensorflow", tier="smoke", data=EMBEDDED)
+    folder_of(tmp_path, backend="tensorflow", tier="night", lose=("plain-20", 0))
+    store = folder_of(tmp_path, backend="tensorflow")
+    first, *others = findings(CLAIMS.values(), store.read())[0].runs
+    assert str(first.group) == "laptop · tensorflow · cifar10"
+    assert str(others[-1].group) == "smoke · tensorflow · embedded"
+    assert len(others) == 3
+
+
+def test_records_of_a_tier_that_is_gone_are_superseded(tmp_path):
+    store = folder_of(tmp_path)
+    record = next(iter(store.read().values()))
+    spec = record["spec"] | {"tier": record["spec"]["tier"] | {"name": "desk"}}
+    store.add(new_record(spec, record["result"], record["circumstances"]))
+    assert len(superseded(CLAIMS.values(), store.read())) == 1
+    assert "1 of them superseded" in report.write(store, tmp_path).read_text()
+
+
+def test_other_results_of_a_key_are_shown_even_without_the_first(tmp_path):
+    store = folder_of(tmp_path)
+    record = next(iter(store.read().values()))
+    result = {**record["result"], "outcome": "finished", "weights_sha256": "other"}
+    circumstances = {**record["circumstances"], "threads": 2}
+    store.add(new_record(record["spec"], result, circumstances))
+    assert "of the first" in report.write(store, tmp_path).read_text()
+    (store.folder / f"{record['key']}.json").unlink()
+    assert "the first is missing" in report.write(store, tmp_path).read_text()

@@ -93,6 +93,16 @@ def test_wrong_depths_are_named_with_the_nearest(depth):
     assert min(abs(depth - d) for d in named) == min(abs(depth - d) for d in right)
 
 
+@pytest.mark.parametrize("depth", [20.0, "20", None])
+def test_depth_is_a_whole_number(depth):
+    with pytest.raises(ValueError, match="whole number"):
+        cifar.PlainNet(depth)
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers():
+    assert cifar.ResNet(np.int64(8), width=2).output_shape == (None, 10)
+
+
 def test_wrong_arguments_name_the_right_ones():
     with pytest.raises(ValueError, match='"A", "B", "C" or None'):
         cifar.ResNet(20, "D")

@@ -94,7 +94,15 @@ def list_() -> None:
 
 @app.command()
 @choosing_runs
-def plan(claims, tier, backend, seeds, jobs, data, records) -> None:
+def plan(
+    claims: tuple[str, ...],
+    tier: str,
+    backend: str | None,
+    seeds: int | None,
+    jobs: int,
+    data: str,
+    records: Path,
+) -> None:
     """Show the runs that are still owed, and about how long they take.
 
     Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
@@ -119,18 +127,26 @@ def plan(claims, tier, backend, seeds, jobs, data, records) -> None:
 
 @app.command()
 @choosing_runs
-def run(claims, tier, backend, seeds, jobs, data, records) -> None:
+def run(
+    claims: tuple[str, ...],
+    tier: str,
+    backend: str | None,
+    seeds: int | None,
+    jobs: int,
+    data: str,
+    records: Path,
+) -> None:
     """Train what is owed, leaving one record a run. Started again it goes on where it stopped.
 
     Exit status: 0 all runs recorded, whatever the verdicts; 1 a run failed; 2 bad input;
     130 and 143 stopped by a signal.
     """
-    store, backend = Store(records), backend_of(backend)
+    store, chosen = Store(records), backend_of(backend)
     store.check_writable()
     present = store.read()
-    wanted_runs, arrays = prepare(claims, TIERS[tier], backend, seeds, data)
+    wanted_runs, arrays = prepare(claims, TIERS[tier], chosen, seeds, data)
     runs = owed(wanted_runs, present)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed at the {tier} tier on {backend}.")
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed at the {tier} tier on {chosen}.")
     complete = True
     if runs:
         with listener(console, runs) as progress:
@@ -144,7 +160,7 @@ def run(claims, tier, backend, seeds, jobs, data, records) -> None:
 @records_option
 @click.option("--output", type=folder, help="Where it goes; default: the folder of records.")
 @click.option("--beside", type=folder, help="Print verdicts beside those of these records.")
-def report(records, output, beside) -> None:
+def report(records: Path, output: Path | None, beside: Path | None) -> None:
     """Write REPORT.md and its figures from the records, and print the verdicts."""
     from .report import write
 
@@ -232,6 +248,9 @@ def main() -> int:
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a folder taken away
+        print(f"Error: {error}; what was recorded is kept.", file=sys.stderr)
+        return 1
     except (click.Abort, KeyboardInterrupt):
         print("Stopped: start it again to go on.", file=sys.stderr)
         return 130

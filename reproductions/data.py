@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def prepared() -> Data | None:
     return checked(Data("cifar10", str(builder.info.version), *arrays))
 
 
-def decoded(split) -> tuple[np.ndarray, np.ndarray]:
+def decoded(split: Any) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of a random-access split."""
     from PIL import Image
 

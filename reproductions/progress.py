@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -17,7 +17,7 @@ class Plain:
     def __init__(self, console: Console, runs: Mapping[str, Spec]):
         self.console, self.runs, self.ends = console, runs, 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
@@ -58,7 +58,7 @@ class Live(Plain):
         self.clocks: dict[str, tuple[float, int]] = {}
         self.speeds: dict[str, str] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.progress.start()
         return self
 

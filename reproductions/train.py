@@ -98,13 +98,13 @@ def rates(recipe: Recipe, steps: int) -> np.ndarray:
 class Table(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate of a step, looked up."""
 
-    def __init__(self, values: np.ndarray):
+    def __init__(self, values: np.ndarray) -> None:
         self.values = values
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         return ops.take(self.values, ops.minimum(ops.cast(step, "int32"), len(self.values) - 1))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"values": self.values.tolist()}
 
 
@@ -126,7 +126,7 @@ class SGD(type(keras.optimizers.SGD())):  # type: ignore[misc]
         kernels = convolution_kernels(model)
         self.watched = [paths.index(kernel.path) for kernel in (kernels[0], kernels[-1])]
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
         squares = [ops.sum(ops.square(grads[i])) for i in self.watched]
         self.norms.assign(ops.sqrt(ops.stack(squares)))
         weights = self.model.trainable_variables
@@ -163,8 +163,8 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.emit, self.epoch, self.done, self.told = emit, epoch, done, time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self.told >= 1:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if logs and time.monotonic() - self.told >= 1:
             self.told = time.monotonic()
             loss = rounded(float(logs["loss"]))
             self.emit({"step": self.done + batch + 1, "epoch": self.epoch, "loss": loss})

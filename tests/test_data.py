@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reproductions import data as room
+from reproductions.batches import at_tier, standardised
 from reproductions.data import checked, defect, embedded, fingerprint, load
 from reproductions.errors import InputError
 from reproductions.tiers import TIERS
@@ -218,29 +219,25 @@ def test_a_cut_archive_is_fetched_again(small_archive, monkeypatch):
 
 
 def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
-    """Least squares on pixels: under 25 %; ResNet-8 of width 8 after 156 steps: over 50 %."""
-    import keras
+    """Test accuracy: least squares on the pixels 15 %, ResNet-8 after 312 steps 95 to 96 %."""
+    from keras.backend import backend
 
-    from reproductions.batches import shrunk, standardised
-    from reproductions.train import initialise
+    from reproductions.plan import spec_of
+    from reproductions.train import train
 
+    tier = replace(TIERS["laptop"], depths=((20, 8),))
+    arrays = at_tier(generated, tier)
     x, z = (
-        standardised(shrunk(i, 16)) for i in (generated.train_images, generated.test_images[:2000])
+        standardised(arrays[f"{split}_images"]).reshape(10_000, -1) for split in ("train", "test")
     )
-    flat, one_hot = x.reshape(len(x), -1), np.eye(10)[generated.train_labels]
-    ridge = np.linalg.solve(flat.T @ flat + 100 * np.eye(flat.shape[1]), flat.T @ one_hot)
-    linear = (z.reshape(len(z), -1) @ ridge).argmax(1)
-
-    import keras_ilsvrc
-
-    model = keras_ilsvrc.cifar.ResNet(8, width=8, input_shape=(16, 16, 3))
-    initialise(model, 0)
-    model.compile(keras.optimizers.SGD(0.1, 0.9), "sparse_categorical_crossentropy")
-    model.fit(x, generated.train_labels, batch_size=128, epochs=2, verbose=0, shuffle=False)
-    network = model.predict(z, batch_size=500, verbose=0).argmax(1)
-    accuracies = [(p == generated.test_labels[:2000]).mean() for p in (linear, network)]
-    assert accuracies[0] < 0.25
-    assert accuracies[1] > 0.50
+    one_hot = np.eye(10)[arrays["train_labels"]]
+    ridge = np.linalg.solve(x.T @ x + 100 * np.eye(x.shape[1]), x.T @ one_hot)
+    linear = ((z @ ridge).argmax(1) == arrays["test_labels"]).mean()
+    spec = spec_of("resnet-20", tier, 0, backend(), generated.identity())
+    result, _ = train(spec, arrays)
+    network = 1 - result["final"]["test_error"]
+    assert linear < 0.25
+    assert network > 0.85
 
 
 def test_readers_are_told_which_copy_it_is():

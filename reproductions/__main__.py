@@ -9,16 +9,15 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from . import batches
 from .arms import ARMS
-from .claims import CLAIMS, FLAGSHIP
-from .data import CHOICES, copy_note, load
+from .claims import CLAIMS, FLAGSHIP, Statement
+from .data import CHOICES, copy_note, load, why_embedded
 from .environment import BACKENDS, available_cores, installed_backends
 from .errors import InputError
 from .findings import Finding, findings, group_of, runs_of
-from .judge import Verdict
 from .plan import Spec, minutes, owed, wanted
 from .progress import listener
 from .records import Store
@@ -77,7 +76,7 @@ def app() -> None:
 @app.command("list")
 def list_() -> None:
     """Show the claims with their statements, the arms and the tiers."""
-    table = Table("claim", "statement", "arms", "decided at")
+    table = Table(Column("claim", no_wrap=True), "statement", "arms", "decided at")
     for claim in CLAIMS.values():
         for statement in claim.statements:
             decided = ", ".join(statement.decided_at)
@@ -120,7 +119,8 @@ def plan(
     if runs:
         console.print(table)
     guesses = [estimate for estimate in estimates.values() if estimate is not None]
-    about = f"{sum(guesses) / jobs:.0f}" if len(guesses) == len(runs) else "unknown"
+    total = sum(guesses) / jobs
+    about = "unknown" if len(guesses) < len(runs) else f"{total:.0f}" if total >= 1 else "under 1"
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
     say(f"Estimated minutes, {jobs} at a time: {about}.")
 
@@ -159,7 +159,11 @@ def run(
 @app.command()
 @records_option
 @click.option("--output", type=folder, help="Where it goes; default: the folder of records.")
-@click.option("--beside", type=folder, help="Print verdicts beside those of these records.")
+@click.option(
+    "--beside",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Print verdicts beside those of these records.",
+)
 def report(records: Path, output: Path | None, beside: Path | None) -> None:
     """Write REPORT.md and its figures from the records, and print the verdicts."""
     from .report import write
@@ -184,6 +188,8 @@ def prepare(
     """The runs that are wanted, by key, and the arrays they see."""
     data = load(choice, tier)
     identity = data.identity()
+    if data.name == "embedded" and choice == "auto" and tier.name != "smoke":
+        say(why_embedded())
     say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
     claims = [CLAIMS[name] for name in names or FLAGSHIP]
     return wanted(claims, tier, backend, identity, seeds), batches.at_tier(data, tier)
@@ -210,23 +216,33 @@ def backend_of(name: str | None) -> str:
 
 
 def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
-    """A table of the headline verdicts, beside those of `other` findings."""
-    columns = ["claim", "verdict", "points", "on"]
-    table = Table(*columns, *(["committed verdict", "committed on"] if other else []))
+    """A table of the headline verdicts, over those of `other` findings."""
+    table = Table(Column("claim", no_wrap=True), "verdict", "points", "on")
     for i, finding in enumerate(found):
         for statement in finding.claim.statements:
-            cells = [f"{finding.claim.name}, {statement.name}"]
-            cells += headline_cells(finding, finding.verdict(statement))
+            about = f"{finding.claim.name}\n{statement.name}"
+            table.add_row(about, *headline_cells(finding, statement), end_section=not other)
             if other:
-                word, effect, group = headline_cells(other[i], other[i].verdict(statement))
-                cells += [f"{word} {effect}", group]
-            table.add_row(*cells)
+                committed = headline_cells(other[i], statement)
+                table.add_row("  committed", *committed, end_section=True)
     console.print(table)
+    data = [data_of(findings) for findings in (found, other or ())]
+    for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
+        say(note)
+    if other and data[0] != data[1]:
+        say("The committed verdicts are about other data: compare the words, not the points.")
 
 
-def headline_cells(finding: Finding, verdict: Verdict) -> list[str]:
+def headline_cells(finding: Finding, statement: Statement) -> list[str]:
+    verdict = finding.verdict(statement)
     effect = "·" if verdict.mean is None else f"{100 * verdict.mean:+.1f}"
     return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
+
+
+def data_of(found: Sequence[Finding]) -> list[dict[str, str]]:
+    """The data of the headlines, each once."""
+    identities = (f.headline.group.data for f in found if f.headline)
+    return [dict(items) for items in dict.fromkeys(tuple(d.items()) for d in identities)]
 
 
 def say(text: str) -> None:

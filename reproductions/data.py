@@ -99,6 +99,14 @@ def load(choice: str, tier: Tier) -> Data:
     )
 
 
+def why_embedded() -> str:
+    """Why `auto` took the embedded images at a tier that would rather have CIFAR-10."""
+    return (
+        f"CIFAR-10 is not prepared under TFDS_DATA_DIR ({tfds_folder()}) and its site did not "
+        f"answer within {PROBE_SECONDS} seconds: the embedded images stand in."
+    )
+
+
 def embedded() -> Data:
     """The generated set: see `embedded.py`."""
     return checked(Data("embedded", "1", *embedded_images(*COUNTS["embedded"])))
@@ -126,9 +134,15 @@ def prepared() -> Data | None:
     """CIFAR-10 as TensorFlow Datasets prepared it, in its order, decoded by Pillow."""
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder("cifar10", data_dir=tfds_folder(), file_format="array_record")
+    builder = tfds.builder("cifar10", data_dir=tfds_folder())
     if not builder.info.splits:
         return None
+    if (form := builder.info.file_format.value) != "array_record":
+        raise InputError(
+            f"CIFAR-10 under TFDS_DATA_DIR ({tfds_folder()}) is prepared as {form}, which cannot "
+            f"be read at random: prepare it with --file_format=array_record, or name another "
+            f"TFDS_DATA_DIR."
+        )
     # TFDS would decode with OpenCV where that is installed, to other pixels.
     decoders = {"image": tfds.decode.SkipDecoding()}
     try:

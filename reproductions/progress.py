@@ -45,15 +45,12 @@ class Live(Plain):
         super().__init__(console, runs)
         self.progress = Progress(
             TextColumn("{task.description:<24}"),
-            BarColumn(bar_width=24),
-            TextColumn("epoch {task.fields[epoch]}  loss {task.fields[loss]}"),
-            TextColumn("{task.fields[speed]:>6} images/s"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
             console=console,
         )
-        self.all = self.progress.add_task(
-            "all runs", total=len(runs), epoch="", loss="", speed="", visible=len(runs) > 1
-        )
+        self.all = self.progress.add_task("all runs", total=len(runs), told="")
         self.tasks: dict[str, TaskID] = {}
         self.clocks: dict[str, tuple[float, int]] = {}
         self.speeds: dict[str, str] = {}
@@ -68,24 +65,23 @@ class Live(Plain):
     def started(self, key: str, spec: Spec) -> None:
         self.clocks[key] = time.monotonic(), 0
         self.tasks[key] = self.progress.add_task(
-            title(spec), total=spec["tier"]["steps"], epoch=1, loss="-", speed="-"
+            title(spec), total=spec["tier"]["steps"], told="starting"
         )
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
+        super().went_on(key, event)
+        told = f"epoch {event['epoch']:.0f}  loss {loss_text(event)}  {self.speed(key, event)}"
+        self.progress.update(self.tasks[key], completed=event["step"], told=told)
+
+    def speed(self, key: str, event: Mapping[str, Any]) -> str:
+        """Images a second since the last event that had made steps."""
         then, steps = self.clocks[key]
         now = time.monotonic()
         images = (event["step"] - steps) * self.runs[key]["recipe"]["batch_size"]
-        speed = self.speeds.get(key, "-")
         if images:
             self.clocks[key] = now, event["step"]
-            speed = self.speeds[key] = f"{images / (now - then):.0f}"
-        self.progress.update(
-            self.tasks[key],
-            completed=event["step"],
-            epoch=event["epoch"],
-            loss=loss_text(event),
-            speed=speed,
-        )
+            self.speeds[key] = f"{images / (now - then):.0f} images/s"
+        return self.speeds.get(key, "")
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None:
         self.progress.remove_task(self.tasks.pop(key))

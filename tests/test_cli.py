@@ -1,5 +1,6 @@
 """The command line as a user meets it: in processes of their own, faults injected for real."""
 
+import io
 import json
 import os
 import shutil
@@ -11,10 +12,12 @@ import time
 import keras
 import psutil
 import pytest
+from rich.console import Console
 
 from conftest import ROOT, SMOKE, reproductions
 from reproductions.claims import CLAIMS
 from reproductions.environment import BACKENDS, installed_backends
+from reproductions.progress import listener
 
 BACKEND = keras.backend.backend()
 
@@ -61,6 +64,25 @@ def wait_for_children(process):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return children
+
+
+def test_live_lines_on_a_terminal(smoke):
+    """The same events through the live display."""
+    told, runs = io.StringIO(), {}
+    console = Console(file=told, force_terminal=True, width=120)
+    for path in smoke[0].glob("*.json"):
+        runs[path.stem] = json.loads(path.read_text())
+    with listener(console, {key: record["spec"] for key, record in runs.items()}) as live:
+        for key, record in runs.items():
+            live.started(key, record["spec"])
+            live.went_on(key, {"step": 0, "epoch": 1, "loss": None})
+            last = {name: column[-1] for name, column in record["result"]["curves"].items()}
+            live.went_on(key, {**last, "images_per_second": 12.0})
+            live.progress.refresh()
+            live.ended(key, record, None)
+    assert "all runs" in told.getvalue()
+    assert "epoch 2  loss" in told.getvalue()
+    assert "finished" in told.getvalue()
 
 
 def test_list_names_every_claim_arm_and_tier():
@@ -162,6 +184,8 @@ def test_bad_words_are_named_with_the_right_ones(tmp_path):
     assert_one_sentence(reproductions("run", "--seeds", "0"), "--seeds", "x>=1")
     assert_one_sentence(reproductions("run", "--data", "mnist"), "'mnist'", "'cifar10'")
     assert_one_sentence(reproductions("report", "--records", tmp_path / "none"), "no folder")
+    nowhere = reproductions("report", "--records", tmp_path, "--beside", tmp_path / "none")
+    assert_one_sentence(nowhere, "--beside", "does not exist")
 
 
 def test_a_missing_backend_is_named_with_those_at_hand():
@@ -180,6 +204,18 @@ def test_an_unwritable_folder_is_named(tmp_path):
     done = reproductions("run", "--tier", "smoke", "--records", tmp_path / "file" / "records")
     assert_one_sentence(done, "cannot be written to", "--records")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_verdicts_on_other_data_are_told_apart(smoke):
+    done = reproductions(
+        "report", "--records", smoke[0], "--beside", "reproductions/records", COLUMNS="80"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "GENERATED IMAGES, NOT CIFAR-10" in done.stdout
+    assert "compare the words, not the points" in done.stdout
+    assert all(name in done.stdout for name in CLAIMS)
+    same = reproductions("report", "--records", smoke[0], "--beside", smoke[0])
+    assert "compare the words" not in same.stdout
 
 
 @pytest.mark.parametrize("verb", ["run", "report", "plan"])

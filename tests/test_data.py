@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import socket
 import tarfile
 import threading
@@ -115,6 +116,19 @@ def test_a_silent_site_is_given_up(monkeypatch):
         monkeypatch.setattr(room, "ARCHIVE", f"http://127.0.0.1:{port}/x")
         monkeypatch.setattr(room, "PROBE_SECONDS", 0.2)
         assert not room.reachable()
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_format_that_cannot_be_read_at_random_is_named(tmp_path):
+    """TFDS' own default, as `tfds build cifar10` leaves it."""
+    folder = tmp_path / "cifar10" / "3.0.2"
+    folder.mkdir(parents=True)
+    split = {"name": "train", "numBytes": "1", "shardLengths": ["1"]}
+    split["filepathTemplate"] = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    info = {"name": "cifar10", "version": "3.0.2", "fileFormat": "tfrecord", "splits": [split]}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(InputError, match=r"prepared as tfrecord, .* --file_format=array_record"):
+        load("auto", TIERS["laptop"])
 
 
 def archive_bytes(images, labels):

@@ -5,9 +5,9 @@ from .claim import Claim, Statement
 SEEDS = {"smoke": 1, "laptop": 3, "night": 3, "paper": 5}
 
 PAPER = (
-    "figure 1: on CIFAR-10 a 56-layer plain net has higher training and test error than a "
-    "20-layer one (drawn, not tabulated)",
-    "table 6: test error of ResNet-20 8.75 %, of ResNet-56 6.97 %",
+    "arXiv:1512.03385, figure 1: on CIFAR-10 a 56-layer plain net has higher training and test "
+    "error than a 20-layer one (drawn, not tabulated)",
+    "the same paper, table 6: test error of ResNet-20 8.75 %, of ResNet-56 6.97 %",
     "an independent replication of the recipe, five runs each (github.com/nabla0001/resnet): "
     "test error plain-20 9.78 %, plain-56 12.95 %, ResNet-20 8.51 %, ResNet-56 7.40 %",
 )

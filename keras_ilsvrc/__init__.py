@@ -1,8 +1,75 @@
 """The networks of the ImageNet challenge, composed from block primitives, for Keras 3."""
 
-from . import blocks, cifar
-from .resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
+from . import anatomy, blocks, catalog, cifar, inference, layers, pretrained
+from .alexnet import AlexNet
+from .catalog import get_model, list_models
+from .densenet import DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264
+from .inception_v1 import GoogLeNet, InceptionV1
+from .inception_v2 import InceptionV2
+from .inception_v3 import InceptionV3
+from .inception_v4 import InceptionResNetV1, InceptionResNetV2, InceptionV4
+from .resnet import (
+    PlainNet18,
+    PlainNet34,
+    ResNet18,
+    ResNet34,
+    ResNet50,
+    ResNet101,
+    ResNet152,
+)
+from .resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2, ResNet200V2
+from .resnext import ResNeXt50, ResNeXt101
+from .senet import SEInceptionV2, SENet154, SEResNet50, SEResNet101, SEResNet152, SEResNeXt50
+from .vgg import VGG11, VGG13, VGG16, VGG19
+from .zfnet import ZFNet
 
 __version__ = "0.1.0"
 
-__all__ = ["ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152", "blocks", "cifar"]
+__all__ = [
+    "VGG11",
+    "VGG13",
+    "VGG16",
+    "VGG19",
+    "AlexNet",
+    "DenseNet121",
+    "DenseNet161",
+    "DenseNet169",
+    "DenseNet201",
+    "DenseNet264",
+    "GoogLeNet",
+    "InceptionResNetV1",
+    "InceptionResNetV2",
+    "InceptionV1",
+    "InceptionV2",
+    "InceptionV3",
+    "InceptionV4",
+    "PlainNet18",
+    "PlainNet34",
+    "ResNeXt50",
+    "ResNeXt101",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNet101",
+    "ResNet101V2",
+    "ResNet152",
+    "ResNet152V2",
+    "ResNet200V2",
+    "SEInceptionV2",
+    "SENet154",
+    "SEResNeXt50",
+    "SEResNet50",
+    "SEResNet101",
+    "SEResNet152",
+    "ZFNet",
+    "anatomy",
+    "blocks",
+    "catalog",
+    "cifar",
+    "get_model",
+    "inference",
+    "layers",
+    "list_models",
+    "pretrained",
+]

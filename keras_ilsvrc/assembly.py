@@ -1,87 +1,327 @@
-"""The ceremony around a network, written once: its input, its top, its name and its weights."""
+"""The ceremony around a network, written once: its arguments, input, top, name and weights."""
 
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from keras import KerasTensor
 
-from .blocks import Block, chain, channel_axis, dense, global_pool
+from .blocks import Block, Rule, chain, channel_axis, classifier, dropout, global_pool, rules
 
 Shape = tuple[int | None, int | None, int | None]
 
 
-def assemble(
-    body: Block,
-    *,
-    name: str,
-    include_top: bool,
-    weights: str | PathLike | None,
-    input_tensor: KerasTensor | None,
-    input_shape: Shape | None,
-    pooling: str | None,
-    classes: int,
-    classifier_activation: str | None,
-    default_size: int,
-    min_size: int,
-) -> keras.Model:
-    """`body` between an image input and a classifier, as a flat functional model.
+@dataclass(frozen=True)
+class Network:
+    """What a paper says of a network; `builder` makes Keras models of it.
 
-    The arguments mean what they mean in keras.applications.
+    Attributes:
+        body: images -> feature maps.
+        head: feature maps -> what the classifier classifies.
+        dropout: share of the head's output that is dropped in training.
+        auxiliary: for each auxiliary classifier, by name, the layer whose output it hears and
+            what stands between.
+        rules: what the paper says of all its layers.
+        size: height and width of the paper's images.
+        least: the smallest height and width that the body accepts.
+        name: of the model, where the builder has none of its own.
+    """
+
+    body: Block
+    head: Block = field(default_factory=global_pool)
+    dropout: float = 0.0
+    auxiliary: Mapping[str, tuple[str, Block]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    size: int = 224
+    least: int = 32
+    name: str | None = None
+
+
+class Builder(Protocol):
+    """A function with the signature of keras.applications, and a network's own options."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        *args: Any,
+        include_top: bool = True,
+        weights: str | PathLike | None = None,
+        input_tensor: KerasTensor | None = None,
+        input_shape: Shape | None = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: str | Callable | None = "softmax",
+        name: str | None = None,
+        **options: Any,
+    ) -> keras.Model: ...
+
+
+ARGUMENTS = """
+        include_top: the classifier, or feature maps.
+        weights: None (random values) or a weights file saved by Keras.
+        input_tensor: a Keras tensor of images to build on.
+        input_shape: (height, width, channels), channels first where Keras is set so. Height and
+            width may be None without top. Default: {size}, and any size without top.
+        pooling: without top, "avg" or "max" pooling of the feature maps, or None.
+        classes: units of the classifier.
+        classifier_activation: its activation; None gives logits.
+        name: the model's name.
+        kernel_initializer: of all convolutions and dense layers, in place of the network's own.
+        weight_decay: adds weight_decay / 2 * (sum of squares of each kernel) to the loss, whose
+            gradient is weight_decay * kernel.
+
+    Returns:
+        A flat keras.Model: images -> (batch, classes), or feature maps (pooled: vectors).
 
     Raises:
         ValueError: an argument is wrong; the message says what would be right.
     """
-    check(include_top, pooling, classes, weights)
-    if input_tensor is None:
-        shape = input_shape or image_shape(default_size)
-        check_shape(shape, min_size)
-        image = keras.Input(shape)
-    else:
-        image = input_tensor
-    features = body(image)
-    outputs = top(include_top, pooling, classes, classifier_activation)(features)
-    sources = image if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
-    model = keras.Model(sources, outputs, name=name)
+
+
+def builder(
+    public: str,
+    title: str,
+    name: str | None = None,
+    classes: int = 1000,
+    size: str = "224 x 224 x 3",
+) -> Callable[[Callable[..., Network]], Builder]:
+    """Turn a function from options to a `Network` into one from options to a Keras model.
+
+    Args:
+        public: the builder's name.
+        title: the first line of its documentation.
+        name: the default name of its models; None takes the network's own.
+        classes: default of the argument.
+        size: default of `input_shape`, in words.
+    """
+
+    def decorate(describe: Callable[..., Network]) -> Builder:
+        signature = merged(inspect.signature(describe), name, classes)
+
+        @wraps(describe)
+        def build(*args: Any, **kwargs: Any) -> keras.Model:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(
+                    f"{public}: {error}; it takes {', '.join(signature.parameters)}."
+                ) from None
+            bound.apply_defaults()
+            standard = {key: bound.arguments.pop(key) for key in STANDARD}
+            return assemble(describe(*bound.args, **bound.kwargs), **standard)
+
+        build.__name__ = build.__qualname__ = public
+        build.__signature__ = signature  # type: ignore[attr-defined]
+        options = inspect.cleandoc(describe.__doc__ or "").replace("\n", "\n        ")
+        head = f"{title}\n\n    Args:" + (f"\n        {options}" if options else "")
+        build.__doc__ = head + ARGUMENTS.format(size=size)
+        return build  # type: ignore[return-value]
+
+    return decorate
+
+
+def merged(own: inspect.Signature, name: str | None, classes: int) -> inspect.Signature:
+    """A network's positional arguments, keras.applications', then its options, keyword-only."""
+    mine = list(own.parameters.values())
+    theirs = inspect.signature(assemble).parameters
+    defaults = {"name": name, "classes": classes}
+    middle = [theirs[k].replace(default=defaults.get(k, theirs[k].default)) for k in STANDARD]
+    common = [p.replace(kind=p.KEYWORD_ONLY) for p in middle[8:]]
+    first = [p for p in mine if p.kind is not p.KEYWORD_ONLY]
+    last = [p for p in mine if p.kind is p.KEYWORD_ONLY]
+    return inspect.Signature([*first, *middle[:8], *last, *common], return_annotation=keras.Model)
+
+
+def assemble(
+    network: Network,
+    include_top: bool = True,
+    weights: str | PathLike | None = None,
+    input_tensor: KerasTensor | None = None,
+    input_shape: Shape | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | Callable | None = "softmax",
+    name: str | None = None,
+    kernel_initializer: str | keras.Initializer | None = None,
+    weight_decay: float = 0.0,
+) -> keras.Model:
+    """`network` between an image input and its classifiers, as a flat functional model."""
+    check(network, include_top, weights, pooling, classes, classifier_activation)
+    image = image_input(network, include_top, input_tensor, input_shape)
+    wishes = kernel_rules(kernel_initializer, weight_decay)
+    with rules(*wishes, *network.rules):
+        outputs = network_outputs(
+            network, image, include_top, pooling, classes, classifier_activation
+        )
+    with deep_recursion():
+        model = keras.Model(source(image), outputs, name=name or network.name)
     if weights is not None:
-        model.load_weights(weights)
+        load(model, weights)
     return model
 
 
-def top(include_top: bool, pooling: str | None, classes: int, activation: str | None) -> Block:
-    """Average pooling and a softmax classifier; without it the pooled or the bare feature maps."""
-    if include_top:
-        return chain(global_pool("avg"), dense(classes, activation, name="predictions"))
-    return global_pool(pooling) if pooling else chain()
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Keras walks a graph by recursion; ResNet-1202 is deeper than Python's default limit."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
-def image_shape(size: int, depth: int = 3) -> Shape:
+STANDARD = tuple(inspect.signature(assemble).parameters)[1:]
+
+
+def network_outputs(
+    network: Network,
+    image: KerasTensor,
+    include_top: bool,
+    pooling: str | None,
+    classes: int,
+    activation: str | Callable | None,
+) -> KerasTensor | list[KerasTensor]:
+    """Feature maps, pooled or not; or predictions; or a list of these and the auxiliary ones."""
+    features = network.body(image)
+    if not include_top:
+        return global_pool(pooling)(features) if pooling else features
+    last = chain(network.head, dropout(network.dropout))
+    predictions = chain(last, classifier(classes, activation))(features)
+    if not network.auxiliary:
+        return predictions
+    trunk = keras.Model(source(image), features)
+    heads = [
+        chain(head, classifier(classes, activation, name=name))(trunk.get_layer(at).output)
+        for name, (at, head) in network.auxiliary.items()
+    ]
+    return [predictions, *heads]
+
+
+def kernel_rules(initializer: str | keras.Initializer | None, decay: float) -> tuple[Rule, ...]:
+    """What a reader wishes for the kernels of convolutions and dense layers."""
+    if not isinstance(decay, Real) or not decay >= 0:
+        raise ValueError(f"weight_decay is 0 or a positive number, not {decay!r}.")
+    wishes: dict[str, Any] = {}
+    if initializer is not None:
+        wishes["kernel_initializer"] = keras.initializers.get(initializer)
+    if decay:
+        wishes["kernel_regularizer"] = keras.regularizers.L2(decay / 2)
+    return (Rule("conv", wishes), Rule("dense", wishes))
+
+
+def image_shape(size: int | None, depth: int = 3) -> Shape:
     """A square image's shape in `keras.config.image_data_format()`."""
     return (size, size, depth) if channel_axis() == -1 else (depth, size, size)
 
 
-def check(include_top: bool, pooling: Any, classes: Any, weights: Any) -> None:
+def image_input(
+    network: Network,
+    include_top: bool,
+    tensor: KerasTensor | None,
+    shape: Shape | None,
+) -> KerasTensor:
+    """The images: `tensor`, or a new input of `shape`, either of which must fit the network."""
+    if tensor is None:
+        shape = shape or image_shape(network.size if include_top else None)
+        check_shape("input_shape", shape, network.least, include_top)
+        return keras.Input(shape)
+    if not isinstance(tensor, KerasTensor):
+        raise ValueError(
+            f"input_tensor is a Keras tensor, such as keras.Input gives, not {tensor!r}."
+        )
+    check_shape("input_tensor's shape", tensor.shape[1:], network.least, include_top)
+    if shape is not None and not agree(shape, tensor.shape[1:]):
+        raise ValueError(
+            f"input_shape {shape!r} contradicts the input_tensor's {tensor.shape[1:]}: give one."
+        )
+    return tensor
+
+
+def source(image: KerasTensor) -> KerasTensor | list[KerasTensor]:
+    """What `image` was made from: the model's input, or its inputs."""
+    inputs = keras.utils.get_source_inputs(image)
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def agree(shape: Shape, other: Shape) -> bool:
+    """Whether two shapes can be one image's."""
+    pairs = zip(shape, other, strict=False)
+    return len(shape) == len(other) and all(None in pair or len({*pair}) == 1 for pair in pairs)
+
+
+def check(
+    network: Network,
+    include_top: bool,
+    weights: Any,
+    pooling: Any,
+    classes: Any,
+    activation: str | Callable | None,
+) -> None:
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
-    if include_top and not (isinstance(classes, int) and classes > 0):
+    if include_top and (
+        not isinstance(classes, Integral) or isinstance(classes, bool) or classes < 1
+    ):
         raise ValueError(f"classes is a positive whole number, not {classes!r}.")
-    if weights is not None and not Path(weights).is_file():
+    if network.auxiliary and not include_top:
+        raise ValueError("auxiliary=True adds classifiers, and needs include_top=True.")
+    if weights is None:
+        return
+    if not isinstance(weights, str | PathLike) or not Path(weights).is_file():
         raise ValueError(
             f"weights is None or the path of a weights file saved by Keras; "
             f"there is no file {str(weights)!r}."
         )
-
-
-def check_shape(shape: Any, min_size: int) -> None:
-    if len(shape) != 3:
-        example = image_shape(224)
-        raise ValueError(f"input_shape has three members, as {example}; got {shape!r}.")
-    depth = shape[channel_axis()]
-    if depth is None or depth < 1:
-        raise ValueError(f"input_shape {shape!r} must state its number of channels.")
-    height, width = shape[:2] if channel_axis() == -1 else shape[1:]
-    if any(side is not None and side < min_size for side in (height, width)):
+    if include_top and keras.activations.get(activation) not in (
+        keras.activations.softmax,
+        keras.activations.linear,
+    ):
         raise ValueError(
-            f"input_shape {shape!r} is too small: height and width are at least {min_size}."
+            f"classifier_activation with weights is 'softmax' or None, not {activation!r}."
         )
+
+
+def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
+    if not isinstance(shape, tuple | list) or len(shape) != 3:
+        raise ValueError(f"{what} has three members, as {image_shape(224)}; got {shape!r}.")
+    depth = shape[channel_axis()]
+    sides = shape[:2] if channel_axis() == -1 else shape[1:]
+    if not isinstance(depth, Integral) or depth < 1:
+        raise ValueError(
+            f"{what} {shape!r} must state its number of channels, 1 or more, "
+            f"{'last' if channel_axis() == -1 else 'first'}."
+        )
+    if include_top and None in sides:
+        raise ValueError(
+            f"{what} {shape!r} must state height and width: only without top "
+            f"(include_top=False) may they vary."
+        )
+    if any(side is not None and (not isinstance(side, Integral) or side < least) for side in sides):
+        raise ValueError(f"{what} {shape!r} is too small: height and width are at least {least}.")
+
+
+def load(model: keras.Model, weights: str | PathLike) -> None:
+    """Weights saved by Keras; a file of another network raises ValueError."""
+    try:
+        model.load_weights(weights)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(
+            f"weights: the file {str(weights)!r} does not fit {model.name} as asked for "
+            f"(its classes, options or input channels differ, or it is damaged): {error}"
+        ) from error
+
+
+def among(name: str, value: Any, right: Any) -> None:
+    """Raise ValueError unless `value` is one of the right ones."""
+    if value not in tuple(right):
+        raise ValueError(f"{name} is {', '.join(map(repr, right))}, not {value!r}.")

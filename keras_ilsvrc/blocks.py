@@ -2,20 +2,47 @@
 
 A block is a function from tensor to tensor, as a Keras layer is (so a layer is a block too).
 It is described first and named when applied: `under("conv2", under("block1", relu()))` applies
-a layer named `conv2_block1_relu`.
+a layer named `conv2_block1_relu`. What a sentence leaves open (epsilon, biases, initialisers) is
+settled then too, by the rules it is applied under.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from fnmatch import fnmatchcase
 from functools import reduce
+from typing import Any, NamedTuple
 
 import keras
 from keras import KerasTensor, layers
 
+from .layers import LocalResponseNormalization
+
 Block = Callable[[KerasTensor], KerasTensor]
+Sides = int | tuple[int, int]
+
+
+class Rule(NamedTuple):
+    """Arguments for all leaves of a kind ("conv", "norm", ...) whose layer's name fits `names`."""
+
+    kind: str
+    arguments: Mapping[str, Any]
+    names: str = "*"
+
+
+# What holds where neither the sentence nor a rule says otherwise. The variance 2 / fan-in is that
+# of arXiv:1502.01852; a uniform distribution has it as well as the papers' normal one, and is
+# drawn in half the time.
+DEFAULTS = (
+    Rule("conv", {"padding": "symmetric", "use_bias": False, "kernel_initializer": "he_uniform"}),
+    Rule("dense", {"kernel_initializer": "he_uniform"}),
+    Rule("norm", {"epsilon": 1e-5, "momentum": 0.9}),
+    Rule("max_pool", {"padding": "zeros"}),
+    Rule("avg_pool", {"padding": "same"}),
+)
 
 _scope: ContextVar[tuple[str, ...]] = ContextVar("scope", default=())
+_rules: ContextVar[tuple[Rule, ...]] = ContextVar("rules", default=())
 
 
 @contextmanager
@@ -28,9 +55,35 @@ def scope(name: str | int) -> Iterator[None]:
         _scope.reset(token)
 
 
+@contextmanager
+def rules(*new: Rule) -> Iterator[None]:
+    """Give leaves applied inside what their sentence leaves open.
+
+    The outermost rule counts: a reader's wish stands above a zoo's dialect, and that above
+    what the network's paper says.
+    """
+    token = _rules.set((*_rules.get(), *new))
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+
+
 def named(leaf: str) -> str:
-    """`leaf` behind the names of the scopes it is asked in: `conv2_block1_add`."""
-    return "_".join((*_scope.get(), leaf))
+    """`leaf` behind the names of the scopes it is asked in: `conv2_block1_add`.
+
+    "" names the scope itself; a leading slash leaves it.
+    """
+    return leaf[1:] if leaf.startswith("/") else "_".join(filter(None, (*_scope.get(), leaf)))
+
+
+def given(kind: str, leaf: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`arguments`, and for those that are not among them what the rules say."""
+    found = dict(arguments)
+    for rule in (*_rules.get(), *DEFAULTS):
+        if rule.kind == kind and fnmatchcase(named(leaf), rule.names):
+            found = {**rule.arguments, **found}
+    return found
 
 
 def channel_axis() -> int:
@@ -104,45 +157,55 @@ def gate(weights: Block, *, name: str = "scale") -> Block:
 
 
 def conv(
-    filters: int,
-    kernel_size: int,
-    stride: int = 1,
-    *,
-    bias: bool = False,
-    groups: int = 1,
-    initializer: str | keras.Initializer = "he_normal",
-    name: str = "conv",
+    filters: int, kernel_size: Sides, stride: int = 1, *, name: str = "conv", **arguments: Any
 ) -> Block:
-    """Convolution that pads (kernel_size - 1) / 2 on each side: n -> ceil(n / stride), odd kernels.
+    """Convolution; `arguments` are those of keras.layers.Conv2D.
 
-    A strided one pads explicitly: padding="same" would pad less on the left than on the right,
-    which is not the papers' grid and not that of their published weights.
+    padding="symmetric" pads (kernel_size - 1) / 2 on each side: n -> ceil(n / stride), odd
+    kernels. A strided one then pads explicitly: Keras' "same" would pad less on the left than on
+    the right, which is not the papers' grid and not that of their published weights.
     """
 
     def apply(x: KerasTensor) -> KerasTensor:
-        explicit = stride > 1 and kernel_size > 1
-        if explicit:
-            sides = ((kernel_size - 1) // 2, kernel_size // 2)
-            x = layers.ZeroPadding2D((sides, sides), name=named("pad"))(x)
-        return layers.Conv2D(
-            filters,
-            kernel_size,
-            stride,
-            "valid" if explicit else "same",
-            groups=groups,
-            use_bias=bias,
-            kernel_initializer=initializer,
-            name=named(name),
-        )(x)
+        options = given("conv", name, arguments)
+        padding = options.pop("padding")
+        if padding == "symmetric" and stride > 1:
+            x, padding = pad(kernel_size, options.get("dilation_rate", 1))(x), "valid"
+        elif padding == "symmetric":
+            padding = "same"
+        return layers.Conv2D(filters, kernel_size, stride, padding, name=named(name), **options)(x)
 
     return apply
 
 
-def norm(*, epsilon: float = 1e-5, momentum: float = 0.9, name: str = "bn") -> Block:
-    """Batch normalization, arXiv:1502.03167; `momentum` is the share of the old average kept."""
-    return lambda x: layers.BatchNormalization(channel_axis(), momentum, epsilon, name=named(name))(
-        x
-    )
+def pad(window: Sides, dilation: int = 1) -> Block:
+    """The zeros with which a window of odd sides is centred on every pixel."""
+    sides = [dilation * (k - 1) for k in ([window] * 2 if isinstance(window, int) else window)]
+    zeros = tuple((side // 2, side - side // 2) for side in sides)
+    return lambda x: layers.ZeroPadding2D(zeros, name=named("pad"))(x) if any(sides) else x
+
+
+def norm(*, name: str = "bn", **arguments: Any) -> Block:
+    """Batch normalization, arXiv:1502.03167; `momentum` is the share of the old average kept.
+
+    `arguments` are those of keras.layers.BatchNormalization. The rule {"absent": True} leaves
+    the layer out.
+    """
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        options = given("norm", name, arguments)
+        if options.pop("absent", False):
+            return x
+        return layers.BatchNormalization(channel_axis(), name=named(name), **options)(x)
+
+    return apply
+
+
+def lrn(*, name: str = "lrn", **arguments: Any) -> Block:
+    """Local response normalization with the constants of AlexNet's section 3.3."""
+    return lambda x: LocalResponseNormalization(
+        axis=channel_axis(), name=named(name), **given("lrn", name, arguments)
+    )(x)
 
 
 def relu(name: str = "relu") -> Block:
@@ -150,16 +213,56 @@ def relu(name: str = "relu") -> Block:
     return lambda x: layers.Activation("relu", name=named(name))(x)
 
 
-def max_pool(pool_size: int, stride: int, *, name: str = "pool") -> Block:
-    """Maximum over squares of odd size, zeros around the image: n -> ceil(n / stride).
+def sigmoid(name: str = "sigmoid") -> Block:
+    """x -> 1 / (1 + exp(-x))."""
+    return lambda x: layers.Activation("sigmoid", name=named(name))(x)
 
-    Zeros are exact after a ReLU: no maximum of positive numbers is changed by them.
+
+def scale(factor: float, *, name: str = "scale") -> Block:
+    """x -> factor * x."""
+    return lambda x: layers.Rescaling(factor, name=named(name))(x)
+
+
+def dropout(rate: float, *, name: str = "dropout") -> Block:
+    """In training a share `rate` of zeros, the rest enlarged to keep the mean."""
+    return lambda x: layers.Dropout(rate, name=named(name))(x) if rate else x
+
+
+def max_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: Any) -> Block:
+    """Maximum over squares of odd size; padding is
+
+    "zeros": around the image, n -> ceil(n / stride). Exact after a ReLU, where no maximum is
+        changed by them.
+    "lowest": the same grid, nothing added to what is compared.
+    "same", "valid": as in keras.layers.MaxPooling2D. Where n is even, a 3x3 window with stride 2
+        and "same" is Caffe's pooling without padding, its output size rounded up.
     """
 
     def apply(x: KerasTensor) -> KerasTensor:
-        if pool_size > 1:
-            x = layers.ZeroPadding2D(pool_size // 2, name=named("pad"))(x)
-        return layers.MaxPooling2D(pool_size, stride, name=named(name))(x)
+        padding = given("max_pool", name, arguments)["padding"]
+        window = pool_size
+        if padding == "zeros":
+            x, padding = pad(pool_size)(x), "valid"
+        elif padding == "lowest":
+            x = layers.MaxPooling2D(pool_size, 1, "same", name=named(f"{name}_windows"))(x)
+            window, padding = 1, "valid"
+        return layers.MaxPooling2D(window, stride, padding, name=named(name))(x)
+
+    return apply
+
+
+def avg_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: Any) -> Block:
+    """Mean over squares; padding is
+
+    "same", "valid": as in keras.layers.AveragePooling2D; padding is not counted.
+    "zeros": around the image, and counted.
+    """
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        padding = given("avg_pool", name, arguments)["padding"]
+        if padding == "zeros":
+            x, padding = pad(pool_size)(x), "valid"
+        return layers.AveragePooling2D(pool_size, stride, padding, name=named(name))(x)
 
     return apply
 
@@ -180,20 +283,39 @@ def pad_channels(total: int, *, name: str = "pad_channels") -> Block:
     return apply
 
 
-def global_pool(reduction: str = "avg", *, name: str | None = None) -> Block:
-    """The mean ("avg") or maximum ("max") of each channel: (n, h, w, c) -> (n, c)."""
+def global_pool(
+    reduction: str = "avg", *, keepdims: bool = False, name: str | None = None
+) -> Block:
+    """The mean ("avg") or maximum ("max") of each channel: (n, h, w, c) -> (n, c).
+
+    With `keepdims` as an image of one pixel, (n, 1, 1, c).
+    """
     pools = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
-    return lambda x: pools[reduction](name=named(name or f"{reduction}_pool"))(x)
+    return lambda x: pools[reduction](keepdims=keepdims, name=named(name or f"{reduction}_pool"))(x)
+
+
+def flatten(name: str = "flatten") -> Block:
+    """(n, h, w, c) -> (n, h * w * c), in this order in both data formats."""
+    return lambda x: layers.Flatten(name=named(name))(x)
 
 
 def dense(
     units: int,
     activation: str | Callable | None = None,
     *,
-    initializer: str | keras.Initializer = "he_normal",
     name: str = "dense",
+    **arguments: Any,
 ) -> Block:
-    """x -> activation(W x + b)."""
+    """x -> activation(W x + b); `arguments` are those of keras.layers.Dense."""
     return lambda x: layers.Dense(
-        units, activation, kernel_initializer=initializer, name=named(name)
+        units, activation, name=named(name), **given("dense", name, arguments)
+    )(x)
+
+
+def classifier(
+    classes: int, activation: str | Callable | None = "softmax", *, name: str = "predictions"
+) -> Block:
+    """`dense`, whose sums and softmax are computed in float32 under mixed precision."""
+    return lambda x: dense(
+        classes, activation, name=name, dtype=keras.config.dtype_policy().variable_dtype
     )(x)

@@ -5,17 +5,19 @@ those for CIFAR-10. A plain net is the same sentence as a residual one, without 
 """
 
 from collections.abc import Callable
-from os import PathLike
+from functools import partial
+from typing import NamedTuple
 
-import keras
 from keras import KerasTensor
 
-from .assembly import Shape, assemble
+from .assembly import Builder, Network, among, builder
 from .blocks import (
     Block,
+    Rule,
     chain,
     channels,
     conv,
+    given,
     identity,
     max_pool,
     norm,
@@ -26,24 +28,67 @@ from .blocks import (
 )
 
 
-def unit(name: str | int, filters: int, kernel_size: int, stride: int = 1) -> Block:
+class Step(NamedTuple):
+    """How a block moves over the image: by a stride, or, where the image is to stay large, by
+    none, its taps being `after / before` times further apart from the stride's place on. The
+    network's first block says so.
+    """
+
+    stride: int = 1
+    before: int = 1
+    after: int = 1
+    first: bool = False
+
+
+Branch = Callable[[int, Step], Block]
+
+
+def unit(
+    name: str | int,
+    filters: int,
+    kernel_size: int,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Block:
     """Convolution and normalization ("we adopt BN right after each convolution", section 3.4)."""
-    return under(name, conv(filters, kernel_size, stride), norm())
+    taps = dilation if kernel_size > 1 else 1
+    return under(
+        name, conv(filters, kernel_size, stride, dilation_rate=taps, groups=groups), norm()
+    )
 
 
-def basic(filters: int, stride: int) -> Block:
+def basic(filters: int, step: Step) -> Block:
     """Two 3x3 convolutions (figure 5, left)."""
-    return chain(unit(1, filters, 3, stride), under(1, relu()), unit(2, filters, 3))
-
-
-def bottleneck(filters: int, stride: int) -> Block:
-    """1x1, 3x3, 1x1 convolutions (figure 5, right); the stride is on the first."""
     return chain(
-        unit(1, filters, 1, stride), under(1, relu()),
-        unit(2, filters, 3), under(2, relu()),
+        unit(1, filters, 3, step.stride, step.before), under(1, relu()),
+        unit(2, filters, 3, 1, step.after),
+    )  # fmt: skip
+
+
+def bottleneck(
+    filters: int,
+    step: Step,
+    *,
+    stride_on: str = "1x1",
+    width: int | None = None,
+    groups: int = 1,
+) -> Block:
+    """1x1, 3x3, 1x1 convolutions (figure 5, right); in the paper the first has the stride."""
+    width = width or filters
+    first, second = STRIDES[stride_on](step)
+    return chain(
+        unit(1, width, 1, *first), under(1, relu()),
+        unit(2, width, 3, *second, groups), under(2, relu()),
         unit(3, 4 * filters, 1),
     )  # fmt: skip
 
+
+# (stride, dilation) of a bottleneck's first 1x1 and of its 3x3 convolution.
+STRIDES: dict[str, Callable[[Step], tuple[tuple[int, int], tuple[int, int]]]] = {
+    "1x1": lambda step: ((step.stride, 1), (1, step.after)),
+    "3x3": lambda step: ((1, 1), (step.stride, step.before)),
+}
 
 # Table 1.      branch, filters out / in, blocks in conv2_x ... conv5_x
 TABLE_1 = {
@@ -58,143 +103,179 @@ TABLE_1 = {
 # --- shortcuts (section 3.3 and "Identity vs. projection shortcuts", section 4.1) -------------
 
 
-def projection(filters: int, stride: int) -> Block:
+def projection(filters: int, step: Step) -> Block:
     """Equation 2: a 1x1 convolution matches the dimensions."""
-    return unit(0, filters, 1, stride)
+    return unit(0, filters, 1, step.stride)
 
 
-def zero_padding(filters: int, stride: int) -> Block:
+def zero_padding(filters: int, step: Step) -> Block:
     """Every stride-th pixel, and zeros for the new channels: no parameters."""
-    subsample = under(0, max_pool(1, stride)) if stride > 1 else identity
+    subsample = under(0, max_pool(1, step.stride)) if step.stride > 1 else identity
     return chain(subsample, under(0, pad_channels(filters)))
 
 
-def where_dimensions_change(shortcut: Callable[[int, int], Block]) -> Callable[[int, int], Block]:
+def where_dimensions_change(shortcut: Branch) -> Branch:
     """`shortcut` where the branch changes the dimensions, the identity elsewhere."""
 
-    def choose(filters: int, stride: int) -> Block:
+    def choose(filters: int, step: Step) -> Block:
         def apply(x: KerasTensor) -> KerasTensor:
-            same = stride == 1 and channels(x) == filters
-            return x if same else shortcut(filters, stride)(x)
+            same = step.stride == 1 and step.before == step.after and channels(x) == filters
+            return x if same else shortcut(filters, step)(x)
 
         return apply
 
     return choose
 
 
-SHORTCUTS: dict[str, Callable[[int, int], Block]] = {
+SHORTCUTS: dict[str, Branch] = {
     "A": where_dimensions_change(zero_padding),
     "B": where_dimensions_change(projection),
     "C": projection,
 }
 
 
-def block(branch: Block, shortcut: Block | None) -> Block:
-    """Figure 2: relu(x + F(x)); with shortcut None a plain net's relu(F(x))."""
-    return chain(residual(branch, shortcut) if shortcut else branch, relu("out"))
-
-
-def stages(
-    branch: Callable[[int, int], Block],
-    expansion: int,
-    blocks: tuple[int, ...],
-    width: int,
-    shortcut: str | None,
-) -> Block:
-    """Stages conv2, conv3, ...: each halves the image and doubles the filters of the one before.
-
-    Raises:
-        ValueError: `shortcut` is none of "A", "B", "C" and None.
-    """
+def check_shortcut(shortcut: str | None) -> None:
+    """Raise ValueError unless `shortcut` is an option of section 4.1, or None."""
     if shortcut not in (*SHORTCUTS, None):
         raise ValueError(f'shortcut is "A", "B", "C" or None (a plain net), not {shortcut!r}.')
 
-    def one(stage: int, i: int) -> Block:
-        filters, stride = width * 2**stage, 2 if stage and not i else 1
-        bypass = SHORTCUTS[shortcut](expansion * filters, stride) if shortcut else None
-        return under(f"block{i + 1}", block(branch(filters, stride), bypass))
 
+# --- networks --------------------------------------------------------------------------------
+
+
+def after_addition(branch: Branch, shortcut: Branch | None, expansion: int) -> Branch:
+    """Figure 2: relu(x + F(x)); with shortcut None a plain net's relu(F(x))."""
+
+    def block(filters: int, step: Step) -> Block:
+        f = branch(filters, step)
+        f = residual(f, shortcut(expansion * filters, step)) if shortcut else f
+        return chain(f, relu("out"))
+
+    return block
+
+
+def steps(blocks: tuple[int, ...], output_stride: int, first: int = 4) -> list[list[Step]]:
+    """The step of each block of each stage: all but the first stage halve the image, in their
+    first block, while its stride (`first` in the first stage) stays within `output_stride`.
+
+    The rule Rule("stage", {"strided": "last"}) halves in the last block of all but the last stage.
+    """
+    last = given("stage", "", {}).get("strided") == "last"
+    stride, dilation = first, 1
+    table: list[list[Step]] = []
+    for stage, depth in enumerate(blocks):
+        halves = [stage < len(blocks) - 1 and i == depth - 1 if last else stage > 0 and i == 0
+                  for i in range(depth)]  # fmt: skip
+        table.append([])
+        for factor in (2 if half else 1 for half in halves):
+            if stride * factor <= output_stride:
+                stride, step = stride * factor, Step(factor, dilation, dilation)
+            else:
+                step = Step(1, dilation, dilation * factor)
+            dilation = step.after
+            table[-1].append(step)
+    table[0][0] = table[0][0]._replace(first=True)
+    return table
+
+
+def stages(
+    block: Branch, blocks: tuple[int, ...], width: int, output_stride: int = 32, first: int = 4
+) -> Block:
+    """Stages conv2, conv3, ... of `blocks` blocks; each doubles the filters of the one before."""
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        for stage, moves in enumerate(steps(blocks, output_stride, first)):
+            blocks_here = (
+                under(f"block{i}", block(width * 2**stage, step)) for i, step in enumerate(moves, 1)
+            )
+            x = under(f"conv{stage + 2}", *blocks_here)(x)
+        return x
+
+    return apply
+
+
+def stem(width: int = 64) -> Block:
+    """Table 1: conv1 and the pooling before conv2_x."""
     return chain(
-        *(
-            under(f"conv{stage + 2}", *(one(stage, i) for i in range(depth)))
-            for stage, depth in enumerate(blocks)
-        )
-    )
-
-
-def imagenet_body(depth: int, shortcut: str | None) -> Block:
-    """Table 1: conv1, pooling, and the four stages."""
-    return chain(
-        under("conv1", conv(64, 7, 2), norm(), relu()),
+        under("conv1", conv(width, 7, 2), norm(), relu()),
         under("pool1", max_pool(3, 2)),
-        stages(*TABLE_1[depth], width=64, shortcut=shortcut),
     )
 
 
-def cifar_body(depth: int, width: int, shortcut: str | None) -> Block:
+def without_norm(normalization: str | None) -> tuple[Rule, ...]:
+    """The rules that leave normalization out, and give the convolutions biases in its place."""
+    if normalization not in ("batch", None):
+        raise ValueError(f'normalization is "batch" or None, not {normalization!r}.')
+    return (
+        () if normalization else (Rule("norm", {"absent": True}), Rule("conv", {"use_bias": True}))
+    )
+
+
+def imagenet(
+    block: Branch, blocks: tuple[int, ...], output_stride: int, normalization: str | None = "batch"
+) -> Network:
+    """Table 1: conv1, pooling, four stages of `block`."""
+    among("output_stride", output_stride, (8, 16, 32))
+    return Network(
+        chain(stem(), stages(block, blocks, 64, output_stride)),
+        rules=without_norm(normalization),
+    )
+
+
+def cifar(depth: int, width: int, shortcut: str | None, branch: Branch = basic) -> Block:
     """Section 4.2: a 3x3 convolution, then 2n layers on each of three image sizes."""
     n = (depth - 2) // 6
+    check_shortcut(shortcut)
+    block = after_addition(branch, SHORTCUTS[shortcut] if shortcut else None, 1)
     return chain(
-        under("conv1", conv(width, 3), norm(), relu()),
-        stages(basic, 1, (n, n, n), width, shortcut),
+        under("conv1", conv(width, 3), norm(), relu()), stages(block, (n, n, n), width, first=1)
     )
 
 
-def _imagenet(depth: int) -> Callable[..., keras.Model]:
-    def build(
-        include_top: bool = True,
-        weights: str | PathLike | None = None,
-        input_tensor: KerasTensor | None = None,
-        input_shape: Shape | None = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: str | None = "softmax",
-        name: str = f"resnet{depth}",
+def _resnet(depth: int) -> Builder:
+    branch, expansion, blocks = TABLE_1[depth]
+
+    @builder(f"ResNet{depth}", f"ResNet-{depth} of arXiv:1512.03385, table 1.", f"resnet{depth}")
+    def describe(
         *,
         shortcut: str | None = "B",
-    ) -> keras.Model:
-        return assemble(
-            imagenet_body(depth, shortcut),
-            name=name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-            default_size=224,
-            min_size=32,
-        )
+        stride_on: str = "1x1",
+        output_stride: int = 32,
+        normalization: str | None = "batch",
+    ) -> Network:
+        """shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
+            change), "C" (projections everywhere), or None for the plain net of figure 3.
+        stride_on: the convolution of a bottleneck that halves the image: "1x1", the first (the
+            paper), or "3x3" (as in most later code, there called v1.5). Of no effect on the
+            basic blocks of ResNet-18 and 34.
+        output_stride: 8, 16 or 32: the image's side over the feature maps'. Below 32 later
+            stages keep the image's size and dilate their 3x3 convolutions; weights fit
+            unchanged.
+        normalization: "batch", or None: biases instead.
+        """
+        among("stride_on", stride_on, STRIDES)
+        check_shortcut(shortcut)
+        chosen = partial(branch, stride_on=stride_on) if branch is bottleneck else branch
+        block = after_addition(chosen, SHORTCUTS[shortcut] if shortcut else None, expansion)
+        return imagenet(block, blocks, output_stride, normalization)
 
-    build.__name__ = build.__qualname__ = f"ResNet{depth}"
-    build.__doc__ = f"""ResNet-{depth} of arXiv:1512.03385, table 1.
-
-    Args:
-        include_top: average pooling and the classifier, or feature maps.
-        weights: None (initialised after He et al.) or a weights file saved by Keras.
-        input_tensor: a Keras tensor of images to build on.
-        input_shape: (height, width, channels), channels first where Keras is set so; sides of
-            at least 32 pixels, or None. Default 224 x 224 x 3.
-        pooling: without top, "avg" or "max" pooling of the feature maps, or None.
-        classes: units of the classifier.
-        classifier_activation: its activation; None gives logits.
-        name: the model's name.
-        shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions change),
-            "C" (projections everywhere), or None for the plain net of figure 3.
-
-    Returns:
-        A flat keras.Model: images -> (batch, classes), or (batch, height / 32, width / 32,
-        {512 if depth < 50 else 2048}) without top.
-
-    Raises:
-        ValueError: an argument is wrong; the message says what would be right.
-    """
-    return build
+    return describe
 
 
-ResNet18 = _imagenet(18)
-ResNet34 = _imagenet(34)
-ResNet50 = _imagenet(50)
-ResNet101 = _imagenet(101)
-ResNet152 = _imagenet(152)
+def _plain(depth: int) -> Builder:
+    branch, expansion, blocks = TABLE_1[depth]
+
+    @builder(
+        f"PlainNet{depth}",
+        f"The plain network of {depth} layers of arXiv:1512.03385, figure 3.",
+        f"plain{depth}",
+    )
+    def describe(*, normalization: str | None = "batch") -> Network:
+        """normalization: "batch", or None: biases instead."""
+        return imagenet(after_addition(branch, None, expansion), blocks, 32, normalization)
+
+    return describe
+
+
+ResNet18, ResNet34, ResNet50, ResNet101, ResNet152 = map(_resnet, TABLE_1)
+PlainNet18, PlainNet34 = map(_plain, (18, 34))

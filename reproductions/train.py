@@ -71,16 +71,6 @@ def digest(model: keras.Model) -> str:
     return sha.hexdigest()
 
 
-def macs(model: keras.Model) -> int:
-    """Multiplications of convolutions and dense layers for one image."""
-    outputs = (
-        (layer, math.prod(layer.output.shape[1:3]) if len(layer.kernel.shape) == 4 else 1)
-        for layer in model.layers
-        if hasattr(layer, "kernel")
-    )
-    return sum(pixels * math.prod(layer.kernel.shape) for layer, pixels in outputs)
-
-
 def convolution_kernels(model: keras.Model) -> list[keras.Variable]:
     """The kernels of the convolutions, in the order of the layers."""
     return [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -264,7 +254,7 @@ def train(
         "outcome": "diverged" if reason else "finished",
         "reason": reason,
         "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
-        "macs_per_image": macs(model),
+        "macs_per_image": keras_ilsvrc.anatomy.profile(model).macs,
         "initial_sha256": initial,
         "weights_sha256": digest(model),
         "curves": columns(rows),

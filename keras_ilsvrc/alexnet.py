@@ -1,0 +1,101 @@
+"""A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with Deep Convolutional Neural
+Networks (2012); and A. Krizhevsky: One weird trick for parallelizing convolutional neural networks,
+arXiv:1404.5997, for the variant with one tower.
+
+The paper says 224 x 224, but its 55 x 55 maps (section 3.5, figure 2) need 227 without padding.
+"""
+
+import keras
+
+from .assembly import Network, among, builder
+from .blocks import Block, Rule, chain, conv, dense, dropout, flatten, lrn, max_pool, pad, under
+
+# Section 3.5 and figure 2. columns: filters, kernel, stride, groups (the two GPUs), first bias
+TWO_TOWERS = {
+    "conv1": ( 96, 11, 4, 1, 0),
+    "conv2": (256,  5, 1, 2, 1),
+    "conv3": (384,  3, 1, 1, 0),
+    "conv4": (384,  3, 1, 2, 1),
+    "conv5": (256,  3, 1, 2, 1),
+}  # fmt: skip
+
+# arXiv:1404.5997, section 5 (footnote): "a one-column version".
+ONE_TOWER = {
+    "conv1": ( 64, 11, 4, 1, 0),
+    "conv2": (192,  5, 1, 1, 0),
+    "conv3": (384,  3, 1, 1, 0),
+    "conv4": (256,  3, 1, 1, 0),
+    "conv5": (256,  3, 1, 1, 0),
+}  # fmt: skip
+
+# Section 5: weights from a normal distribution of deviation 0.01; biases 0, or 1 "to accelerate
+# the early stages of learning by providing the ReLUs with positive inputs".
+GAUSSIAN = tuple(
+    Rule(kind, {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)})
+    for kind in ("conv", "dense")
+)
+
+
+def convolution(name: str, filters: int, kernel: int, stride: int, groups: int, bias: int) -> Block:
+    """A row of the table, and its ReLU."""
+    return conv(
+        filters, kernel, stride, name=name, groups=groups,
+        padding="valid" if stride > 1 else "symmetric", activation="relu",
+        use_bias=True, bias_initializer=keras.initializers.Constant(bias),
+    )  # fmt: skip
+
+
+def overlapping_pool(name: str) -> Block:
+    """Section 3.4: 3x3 windows, 2 pixels apart."""
+    return max_pool(3, 2, name=name, padding="valid")
+
+
+def fully_connected(rate: float, units: int = 4096, bias: int = 0, first: int = 6) -> Block:
+    """Section 3.5: two layers, and dropout (section 4.2)."""
+    options = {"bias_initializer": keras.initializers.Constant(bias)}
+    return chain(
+        flatten(),
+        dense(units, "relu", name=f"fc{first}", **options), dropout(rate, name=f"drop{first}"),
+        dense(units, "relu", name=f"fc{first + 1}", **options),
+        dropout(rate, name=f"drop{first + 1}"),
+    )  # fmt: skip
+
+
+def two_towers(rate: float) -> Network:
+    """Figure 2: each half of conv2, conv4 and conv5 sees the half of the maps on its own GPU."""
+    one, two, three, four, five = (convolution(n, *row) for n, row in TWO_TOWERS.items())
+    body = chain(
+        one, lrn(name="norm1"), overlapping_pool("pool1"),
+        two, lrn(name="norm2"), overlapping_pool("pool2"),
+        three, four, five, overlapping_pool("pool5"),
+    )  # fmt: skip
+    return Network(body, fully_connected(rate, bias=1), rules=GAUSSIAN, size=227, least=67)
+
+
+def one_tower(rate: float) -> Network:
+    """One GPU: fewer filters, no groups, no response normalization; 224 + 4 pixels."""
+    one, two, three, four, five = (convolution(n, *row) for n, row in ONE_TOWER.items())
+    body = chain(
+        under("conv1", pad(5)), one, overlapping_pool("pool1"),
+        two, overlapping_pool("pool2"),
+        three, four, five, overlapping_pool("pool5"),
+    )  # fmt: skip
+    return Network(body, fully_connected(rate), rules=GAUSSIAN, size=224, least=63)
+
+
+TOWERS = {2: two_towers, 1: one_tower}
+
+
+@builder(
+    "AlexNet",
+    "AlexNet (2012), section 3.5 and figure 2.",
+    "alexnet",
+    size="227 x 227 x 3 (one tower: 224)",
+)
+def AlexNet(*, towers: int = 2, dropout: float = 0.5) -> Network:
+    """towers: 2 (the paper's two GPUs as convolutions in two groups, with local response
+        normalization), or 1 (arXiv:1404.5997).
+    dropout: after each of the two fully connected layers.
+    """
+    among("towers", towers, TOWERS)
+    return TOWERS[towers](dropout)

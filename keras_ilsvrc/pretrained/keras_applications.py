@@ -1,0 +1,26 @@
+"""The dialects of keras.applications, version 3.15."""
+
+from ..blocks import Rule
+
+RESNET = (
+    Rule("norm", {"epsilon": 1.001e-5, "momentum": 0.99}),
+    Rule("conv", {"use_bias": True}),
+)
+RESNET_V2 = (
+    Rule("norm", {"epsilon": 1.001e-5, "momentum": 0.99}),
+    Rule("conv", {"use_bias": True}, "*conv1_conv"),
+    Rule("conv", {"use_bias": True}, "*_0_conv"),
+    Rule("conv", {"use_bias": True}, "*_3_conv"),
+    Rule("max_pool", {"padding": "zeros"}, "*pool1_pool"),
+    Rule("stage", {"strided": "last"}),
+)
+DENSENET = (Rule("norm", {"epsilon": 1.001e-5, "momentum": 0.99}),)
+INCEPTION = (Rule("norm", {"scale": False, "momentum": 0.99}),)
+
+DIALECTS: dict[str, tuple[Rule, ...]] = {
+    "vgg16": (), "vgg19": (),
+    "resnet50": RESNET, "resnet101": RESNET, "resnet152": RESNET,
+    "resnet50v2": RESNET_V2, "resnet101v2": RESNET_V2, "resnet152v2": RESNET_V2,
+    "inception_v3": INCEPTION, "inception_resnet_v2": INCEPTION,
+    "densenet121": DENSENET, "densenet169": DENSENET, "densenet201": DENSENET,
+}  # fmt: skip

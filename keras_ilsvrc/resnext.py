@@ -1,0 +1,42 @@
+"""S. Xie, R. Girshick, P. Dollar, Z. Tu, K. He: Aggregated Residual Transformations for Deep Neural
+Networks, arXiv:1611.05431.
+"""
+
+from functools import partial
+
+from .assembly import Builder, Network, among, builder
+from .blocks import Block
+from .resnet import SHORTCUTS, TABLE_1, Step, after_addition, bottleneck, check_shortcut, imagenet
+
+# Table 2: cardinality C -> width d of a path in conv2, at the complexity of ResNet; and the
+# cardinality of ResNeXt-101 64x4d, of twice that (table 4).
+TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4, 64: 4}
+
+
+def aggregated(filters: int, step: Step, cardinality: int) -> Block:
+    """Figure 3(c): C paths of width d, as a convolution in C groups; it has the stride."""
+    width = cardinality * TABLE_2[cardinality] * filters // 64
+    return bottleneck(filters, step, stride_on="3x3", width=width, groups=cardinality)
+
+
+def _resnext(depth: int) -> Builder:
+    @builder(f"ResNeXt{depth}", f"ResNeXt-{depth} of arXiv:1611.05431, table 1.", f"resnext{depth}")
+    def describe(
+        *, cardinality: int = 32, shortcut: str | None = "B", output_stride: int = 32
+    ) -> Network:
+        """cardinality: groups of the 3x3 convolutions: 1, 2, 4, 8 or 32, of the widths of table 2;
+            or 64, of twice the cost.
+        shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
+            change), "C" (projections everywhere), or None for a net without shortcuts.
+        output_stride: 8, 16 or 32, as in ResNet50.
+        """
+        among("cardinality", cardinality, TABLE_2)
+        check_shortcut(shortcut)
+        branch = partial(aggregated, cardinality=cardinality)
+        block = after_addition(branch, SHORTCUTS[shortcut] if shortcut else None, 4)
+        return imagenet(block, TABLE_1[depth][2], output_stride)
+
+    return describe
+
+
+ResNeXt50, ResNeXt101 = map(_resnext, (50, 101))

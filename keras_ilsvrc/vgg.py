@@ -1,0 +1,93 @@
+"""K. Simonyan, A. Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition,
+arXiv:1409.1556.
+"""
+
+from keras import KerasTensor
+
+from .alexnet import fully_connected
+from .assembly import Builder, Network, among, builder
+from .blocks import Block, Rule, chain, conv, lrn, max_pool, norm, relu, under
+
+WIDTHS = (64, 128, 256, 512, 512)
+
+# Table 1: kernel sizes between the max-pools; convolutions of WIDTHS filters.
+TABLE_1 = {
+    "A":     ((3,),   (3,),   (3, 3),       (3, 3),       (3, 3)),
+    "A-LRN": ((3,),   (3,),   (3, 3),       (3, 3),       (3, 3)),
+    "B":     ((3, 3), (3, 3), (3, 3),       (3, 3),       (3, 3)),
+    "C":     ((3, 3), (3, 3), (3, 3, 1),    (3, 3, 1),    (3, 3, 1)),
+    "D":     ((3, 3), (3, 3), (3, 3, 3),    (3, 3, 3),    (3, 3, 3)),
+    "E":     ((3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
+}  # fmt: skip
+
+# Weight layers -> the columns that have so many.
+COLUMNS = {11: ("A", "A-LRN"), 13: ("B",), 16: ("D", "C"), 19: ("E",)}
+
+# Section 3.1 initialises deep nets from shallow ones; its footnote finds that unnecessary with the
+# initialisation of Glorot and Bengio.
+RULES = (
+    Rule("conv", {"use_bias": True, "kernel_initializer": "glorot_uniform"}),
+    Rule("dense", {"kernel_initializer": "glorot_uniform"}),
+)
+
+
+def plain_unit(number: int, filters: int, kernel: int) -> Block:
+    """Convolution and ReLU in one layer."""
+    return conv(filters, kernel, name=f"conv{number}", activation="relu")
+
+
+def normalized_unit(number: int, filters: int, kernel: int) -> Block:
+    """Convolution, batch normalization, ReLU."""
+    return chain(
+        conv(filters, kernel, name=f"conv{number}"), norm(name=f"bn{number}"), relu(f"relu{number}")
+    )
+
+
+UNITS = {None: plain_unit, "batch": normalized_unit}
+
+
+def stage(name: str, filters: int, kernels: tuple[int, ...], normalization: str | None) -> Block:
+    """Convolutions and the max-pool after them."""
+    units = (UNITS[normalization](i, filters, kernel) for i, kernel in enumerate(kernels, 1))
+    return under(name, *units, pool)
+
+
+def pool(x: KerasTensor) -> KerasTensor:
+    """Windows of 2x2, as long as there is more than one pixel."""
+    return x if 1 in x.shape[1:] else max_pool(2, 2, padding="valid")(x)
+
+
+def body(column: str, normalization: str | None, widths: tuple[int, ...] = WIDTHS) -> Block:
+    """A column of table 1 down to its last max-pool."""
+    among("normalization", normalization, UNITS)
+    stages = [
+        stage(f"block{i}", filters, kernels, normalization)
+        for i, (filters, kernels) in enumerate(zip(widths, TABLE_1[column], strict=True), 1)
+    ]
+    if column == "A-LRN":
+        first = under("block1", plain_unit(1, widths[0], 3), lrn(), pool)
+        stages[0] = first
+    return chain(*stages)
+
+
+def _vgg(depth: int) -> Builder:
+    default = COLUMNS[depth][0]
+
+    @builder(
+        f"VGG{depth}", f"VGG with {depth} weight layers, arXiv:1409.1556, table 1.", f"vgg{depth}"
+    )
+    def describe(
+        *, column: str = default, normalization: str | None = None, dropout: float = 0.5
+    ) -> Network:
+        """column: of table 1: VGG11 "A" or "A-LRN", VGG13 "B", VGG16 "D" or "C", VGG19 "E".
+        normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
+        dropout: after each of the two fully connected layers.
+        """
+        among("column", column, COLUMNS[depth])
+        head = fully_connected(dropout, first=1)
+        return Network(body(column, normalization), head, rules=RULES)
+
+    return describe
+
+
+VGG11, VGG13, VGG16, VGG19 = map(_vgg, COLUMNS)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
+from math import isfinite
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
+from types import NoneType
+from typing import Any, Protocol, get_args
 
 import keras
 from keras import KerasTensor
@@ -116,6 +118,7 @@ def builder(
                     f"{public}: {error}; it takes {', '.join(signature.parameters)}."
                 ) from None
             bound.apply_defaults()
+            check_kinds(signature.parameters, bound.arguments)
             standard = {key: bound.arguments.pop(key) for key in STANDARD}
             return assemble(describe(*bound.args, **bound.kwargs), **standard)
 
@@ -155,7 +158,7 @@ def assemble(
     weight_decay: float = 0.0,
 ) -> keras.Model:
     """`network` between an image input and its classifiers, as a flat functional model."""
-    check(network, include_top, weights, pooling, classes, classifier_activation)
+    check(network, include_top, weights, pooling, classifier_activation)
     image = image_input(network, include_top, input_tensor, input_shape)
     wishes = kernel_rules(kernel_initializer, weight_decay)
     with rules(*wishes, *network.rules):
@@ -196,12 +199,12 @@ def network_outputs(
     if not include_top:
         return global_pool(pooling)(features) if pooling else features
     last = chain(network.head, dropout(network.dropout))
-    predictions = chain(last, classifier(classes, activation))(features)
+    predictions = chain(last, classifier(int(classes), activation))(features)
     if not network.auxiliary:
         return predictions
     trunk = keras.Model(source(image), features)
     heads = [
-        chain(head, classifier(classes, activation, name=name))(trunk.get_layer(at).output)
+        chain(head, classifier(int(classes), activation, name=name))(trunk.get_layer(at).output)
         for name, (at, head) in network.auxiliary.items()
     ]
     return [predictions, *heads]
@@ -209,8 +212,6 @@ def network_outputs(
 
 def kernel_rules(initializer: str | keras.Initializer | None, decay: float) -> tuple[Rule, ...]:
     """What a reader wishes for the kernels of convolutions and dense layers."""
-    if not isinstance(decay, Real) or not decay >= 0:
-        raise ValueError(f"weight_decay is 0 or a positive number, not {decay!r}.")
     wishes: dict[str, Any] = {}
     if initializer is not None:
         wishes["kernel_initializer"] = keras.initializers.get(initializer)
@@ -264,15 +265,10 @@ def check(
     include_top: bool,
     weights: Any,
     pooling: Any,
-    classes: Any,
     activation: str | Callable | None,
 ) -> None:
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
-    if include_top and (
-        not isinstance(classes, Integral) or isinstance(classes, bool) or classes < 1
-    ):
-        raise ValueError(f"classes is a positive whole number, not {classes!r}.")
     if network.auxiliary and not include_top:
         raise ValueError("auxiliary=True adds classifiers, and needs include_top=True.")
     if weights is None:
@@ -306,7 +302,9 @@ def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
             f"{what} {shape!r} must state height and width: only without top "
             f"(include_top=False) may they vary."
         )
-    if any(side is not None and (not isinstance(side, Integral) or side < least) for side in sides):
+    if not all(side is None or isinstance(side, Integral) for side in sides):
+        raise ValueError(f"{what} {shape!r} must state height and width as whole numbers, or None.")
+    if any(side is not None and int(side) < least for side in sides):
         raise ValueError(f"{what} {shape!r} is too small: height and width are at least {least}.")
 
 
@@ -319,6 +317,33 @@ def load(model: keras.Model, weights: str | PathLike) -> None:
             f"weights: the file {str(weights)!r} does not fit {model.name} as asked for "
             f"(its classes, options or input channels differ, or it is damaged): {error}"
         ) from error
+
+
+# What an option of a type is, in words, and whether a value is.
+KINDS: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("True or False", lambda value: isinstance(value, bool)),
+    int: (
+        "a positive whole number",
+        lambda value: (
+            isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
+        ),
+    ),
+    float: (
+        "0 or a positive number",
+        lambda value: isinstance(value, Real) and isfinite(value) and float(value) >= 0,
+    ),
+}
+
+
+def check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError unless each number and truth value is one, as its annotation says."""
+    for name, value in arguments.items():
+        annotation = parameters[name].annotation
+        kinds = get_args(annotation) or (annotation,)
+        words, right = KINDS.get(kinds[0], ("", lambda value: True))
+        optional = NoneType in kinds
+        if not (right(value) or (optional and value is None)):
+            raise ValueError(f"{name} is {words}{' or None' * optional}, not {value!r}.")
 
 
 def among(name: str, value: Any, right: Any) -> None:

@@ -96,6 +96,11 @@ def channels(x: KerasTensor) -> int:
     return x.shape[channel_axis()]
 
 
+def sides(x: KerasTensor) -> tuple[int | None, int | None]:
+    """Height and width of a tensor of images; None where they may vary."""
+    return x.shape[1:3] if channel_axis() == -1 else x.shape[2:4]
+
+
 # --- composition ---------------------------------------------------------------------------
 
 
@@ -180,9 +185,9 @@ def conv(
 
 def pad(window: Sides, dilation: int = 1) -> Block:
     """The zeros with which a window of odd sides is centred on every pixel."""
-    sides = [dilation * (k - 1) for k in ([window] * 2 if isinstance(window, int) else window)]
-    zeros = tuple((side // 2, side - side // 2) for side in sides)
-    return lambda x: layers.ZeroPadding2D(zeros, name=named("pad"))(x) if any(sides) else x
+    margins = [dilation * (k - 1) for k in ([window] * 2 if isinstance(window, int) else window)]
+    zeros = tuple((m // 2, m - m // 2) for m in margins)
+    return lambda x: layers.ZeroPadding2D(zeros, name=named("pad"))(x) if any(margins) else x
 
 
 def norm(*, name: str = "bn", **arguments: Any) -> Block:
@@ -224,7 +229,13 @@ def scale(factor: float, *, name: str = "scale") -> Block:
 
 
 def dropout(rate: float, *, name: str = "dropout") -> Block:
-    """In training a share `rate` of zeros, the rest enlarged to keep the mean."""
+    """In training a share `rate` of zeros, the rest enlarged to keep the mean.
+
+    Raises:
+        ValueError: `rate` is not in [0, 1).
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout is a share, at least 0 and below 1, not {rate!r}.")
     return lambda x: layers.Dropout(rate, name=named(name))(x) if rate else x
 
 
@@ -272,12 +283,12 @@ def pad_channels(total: int, *, name: str = "pad_channels") -> Block:
 
     def apply(x: KerasTensor) -> KerasTensor:
         new = total - channels(x)
-        sides = (new // 2, new - new // 2)
+        margins = (new // 2, new - new // 2)
         # Under the other data format's name the channels are one of the two padded axes.
         if channel_axis() == -1:
-            pads, data_format = ((0, 0), sides), "channels_first"
+            pads, data_format = ((0, 0), margins), "channels_first"
         else:
-            pads, data_format = (sides, (0, 0)), "channels_last"
+            pads, data_format = (margins, (0, 0)), "channels_last"
         return layers.ZeroPadding2D(pads, data_format, name=named(name))(x)
 
     return apply

@@ -5,7 +5,7 @@ none there: theirs keep the paper's layers behind a stem that does not shrink th
 """
 
 from functools import partial
-from numbers import Integral
+from typing import Literal
 
 from . import alexnet, densenet, inception_v1, resnet, resnet_v2, senet, vgg
 from .assembly import Network, among, builder
@@ -17,10 +17,6 @@ cifar_builder = partial(builder, classes=10, size="32 x 32 x 3")
 def check_depth(depth: int, per_block: int = 6) -> None:
     """Raise ValueError unless `depth` is `per_block` * n + 2 with n >= 1."""
     k = per_block
-    if not isinstance(depth, Integral):
-        raise ValueError(
-            f"depth is a whole number, {k}n + 2 ({k + 2}, {2 * k + 2}, ...), not {depth!r}."
-        )
     if depth > 2 and depth % k == 2:
         return
     below = max(k + 2, (depth - 2) // k * k + 2)
@@ -128,7 +124,6 @@ def DenseNet(
     dropout: after each convolution but the first; 0.2 in the paper, without augmentation.
     width: maps of the first convolution; None: the paper's, 2 * growth for DenseNet-BC, else 16.
     """
-    densenet.check_growth(growth)
     if not 0 < compression <= 1:
         raise ValueError(f"compression is above 0 and at most 1, not {compression!r}.")
     layers = dense_layers(depth, 6 if bottleneck else 3)
@@ -150,7 +145,7 @@ def dense_layers(depth: int, per_layer: int) -> int:
 
 @cifar_builder("VGG", "The network of arXiv:1409.1556, table 1, narrower at its end.")
 def VGG(
-    depth: int = 16,
+    depth: Literal[11, 13, 16, 19] = 16,
     *,
     column: str | None = None,
     normalization: str | None = None,
@@ -172,7 +167,9 @@ def VGG(
 
 
 @cifar_builder("AlexNet", "AlexNet (2012), its first convolution 5x5 with stride 1.")
-def AlexNet(*, towers: int = 2, dropout: float = 0.5, width: int | None = None) -> Network:
+def AlexNet(
+    *, towers: Literal[2, 1] = 2, dropout: float = 0.5, width: int | None = None
+) -> Network:
     """towers: 2 (convolutions in two groups, response normalization) or 1, as in AlexNet.
     dropout: after each of the two fully connected layers.
     width: filters of the first convolution, in proportion to which all others change; None: the

@@ -61,6 +61,8 @@ def transition(compression: float, rate: float) -> Block:
 
     def apply(x: KerasTensor) -> KerasTensor:
         maps = floor(compression * channels(x))
+        if maps < 1:
+            raise ValueError(f"compression {compression} leaves none of {channels(x)} maps.")
         return chain(activation(), conv(maps, 1), dropout(rate), avg_pool(2, 2, padding="valid"))(x)
 
     return apply
@@ -81,12 +83,6 @@ def stem(maps: int) -> Block:
     )
 
 
-def check_growth(growth: int) -> None:
-    """Raise ValueError unless `growth` is a positive whole number."""
-    if not isinstance(growth, int) or growth < 1:
-        raise ValueError(f"growth, the maps each layer adds, is 1 or more, not {growth!r}.")
-
-
 def _densenet(depth: int) -> Builder:
     layers, k = TABLE_1[depth]
 
@@ -97,7 +93,6 @@ def _densenet(depth: int) -> Builder:
         """growth: maps that each layer adds, the paper's k.
         dropout: after each convolution but the first.
         """
-        check_growth(growth)
         blocks = dense_blocks(layers, bottleneck(growth, dropout), 0.5, dropout)
         return Network(chain(stem(2 * growth), blocks))
 

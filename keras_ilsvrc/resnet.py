@@ -6,7 +6,7 @@ those for CIFAR-10. A plain net is the same sentence as a residual one, without 
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from keras import KerasTensor
 
@@ -41,6 +41,7 @@ class Step(NamedTuple):
 
 
 Branch = Callable[[int, Step], Block]
+OutputStride = Literal[8, 16, 32]
 
 
 def unit(
@@ -211,11 +212,16 @@ def without_norm(normalization: str | None) -> tuple[Rule, ...]:
     )
 
 
+def check_output_stride(output_stride: int) -> None:
+    """Raise ValueError unless it is 8, 16 or 32."""
+    among("output_stride", output_stride, get_args(OutputStride))
+
+
 def imagenet(
     block: Branch, blocks: tuple[int, ...], output_stride: int, normalization: str | None = "batch"
 ) -> Network:
     """Table 1: conv1, pooling, four stages of `block`."""
-    among("output_stride", output_stride, (8, 16, 32))
+    check_output_stride(output_stride)
     return Network(
         chain(stem(), stages(block, blocks, 64, output_stride)),
         rules=without_norm(normalization),
@@ -240,7 +246,7 @@ def _resnet(depth: int) -> Builder:
         *,
         shortcut: str | None = "B",
         stride_on: str = "1x1",
-        output_stride: int = 32,
+        output_stride: OutputStride = 32,
         normalization: str | None = "batch",
     ) -> Network:
         """shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions

@@ -25,7 +25,9 @@ from .blocks import (
 from .resnet import (
     STRIDES,
     Branch,
+    OutputStride,
     Step,
+    check_output_stride,
     check_shortcut,
     stages,
     without_norm,
@@ -195,7 +197,7 @@ def _resnet_v2(depth: int) -> Builder:
         activation_order: str = "full pre-activation",
         shortcut: str | None = "B",
         stride_on: str = "3x3",
-        output_stride: int = 32,
+        output_stride: OutputStride = 32,
         normalization: str | None = "batch",
     ) -> Network:
         """activation_order: of figure 4: "original", "BN after addition", "ReLU before addition",
@@ -212,7 +214,7 @@ def _resnet_v2(depth: int) -> Builder:
         check_order(activation_order)
         check_shortcut(shortcut)
         among("stride_on", stride_on, STRIDES)
-        among("output_stride", output_stride, (8, 16, 32))
+        check_output_stride(output_stride)
         body = imagenet(depth, shortcut, activation_order, stride_on, output_stride)
         return Network(body, rules=(*without_norm(normalization), *RULES))
 

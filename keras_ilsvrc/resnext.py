@@ -3,14 +3,27 @@ Networks, arXiv:1611.05431.
 """
 
 from functools import partial
+from typing import Literal
 
 from .assembly import Builder, Network, among, builder
 from .blocks import Block
-from .resnet import SHORTCUTS, TABLE_1, Step, after_addition, bottleneck, check_shortcut, imagenet
+from .resnet import (
+    SHORTCUTS,
+    TABLE_1,
+    OutputStride,
+    Step,
+    after_addition,
+    bottleneck,
+    check_shortcut,
+    imagenet,
+)
 
 # Table 2: cardinality C -> width d of a path in conv2, at the complexity of ResNet; and the
 # cardinality of ResNeXt-101 64x4d, of twice that (table 4).
 TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4, 64: 4}
+
+
+Cardinality = Literal[1, 2, 4, 8, 32, 64]
 
 
 def aggregated(filters: int, step: Step, cardinality: int) -> Block:
@@ -22,7 +35,10 @@ def aggregated(filters: int, step: Step, cardinality: int) -> Block:
 def _resnext(depth: int) -> Builder:
     @builder(f"ResNeXt{depth}", f"ResNeXt-{depth} of arXiv:1611.05431, table 1.", f"resnext{depth}")
     def describe(
-        *, cardinality: int = 32, shortcut: str | None = "B", output_stride: int = 32
+        *,
+        cardinality: Cardinality = 32,
+        shortcut: str | None = "B",
+        output_stride: OutputStride = 32,
     ) -> Network:
         """cardinality: groups of the 3x3 convolutions: 1, 2, 4, 8 or 32, of the widths of table 2;
             or 64, of twice the cost.

@@ -4,7 +4,6 @@ Dense layers of the gates have biases, as in the networks released by the author
 """
 
 from functools import partial
-from numbers import Integral
 
 from keras import KerasTensor
 
@@ -29,9 +28,11 @@ from .resnet import (
     STRIDES,
     TABLE_1,
     Branch,
+    OutputStride,
     Step,
     after_addition,
     bottleneck,
+    check_output_stride,
     imagenet,
     stages,
     unit,
@@ -46,8 +47,6 @@ def squeeze_excite(ratio: int | None) -> Block:
     """
     if ratio is None:
         return identity
-    if not isinstance(ratio, Integral) or ratio < 1:
-        raise ValueError(f"se_ratio is a positive whole number or None (no gates), not {ratio!r}.")
 
     def weights(x: KerasTensor) -> KerasTensor:
         c = channels(x)
@@ -70,7 +69,7 @@ def _se_resnet(depth: int) -> Builder:
         f"SEResNet{depth}", f"SE-ResNet-{depth} of arXiv:1709.01507, table 1.", f"se_resnet{depth}"
     )
     def describe(
-        *, se_ratio: int | None = 16, stride_on: str = "1x1", output_stride: int = 32
+        *, se_ratio: int | None = 16, stride_on: str = "1x1", output_stride: OutputStride = 32
     ) -> Network:
         """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
         stride_on: the convolution of a bottleneck that halves the image: "1x1" (as released), or
@@ -90,7 +89,10 @@ SEResNet50, SEResNet101, SEResNet152 = map(_se_resnet, (50, 101, 152))
 
 @builder("SEResNeXt50", "SE-ResNeXt-50 of arXiv:1709.01507, table 1.", "se_resnext50")
 def SEResNeXt50(
-    *, se_ratio: int | None = 16, cardinality: int = 32, output_stride: int = 32
+    *,
+    se_ratio: int | None = 16,
+    cardinality: resnext.Cardinality = 32,
+    output_stride: OutputStride = 32,
 ) -> Network:
     """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
     cardinality: groups of the 3x3 convolutions, as in ResNeXt50.
@@ -140,13 +142,13 @@ def stem_154() -> Block:
 
 @builder("SENet154", "SENet-154 of arXiv:1709.01507, appendix.", "senet154")
 def SENet154(
-    *, se_ratio: int | None = 16, output_stride: int = 32, dropout: float = 0.2
+    *, se_ratio: int | None = 16, output_stride: OutputStride = 32, dropout: float = 0.2
 ) -> Network:
     """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
     output_stride: 8, 16 or 32, as in ResNet50.
     dropout: before the classifier.
     """
-    among("output_stride", output_stride, (8, 16, 32))
+    check_output_stride(output_stride)
     shortcut = where_dimensions_change(projection_154)
     block = after_addition(excited(bottleneck_154, se_ratio), shortcut, 4)
     body = chain(stem_154(), stages(block, TABLE_1[152][2], 64, output_stride))

@@ -6,7 +6,7 @@ from keras import KerasTensor
 
 from .alexnet import fully_connected
 from .assembly import Builder, Network, among, builder
-from .blocks import Block, Rule, chain, conv, lrn, max_pool, norm, relu, under
+from .blocks import Block, Rule, chain, conv, lrn, max_pool, norm, relu, sides, under
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -54,7 +54,7 @@ def stage(name: str, filters: int, kernels: tuple[int, ...], normalization: str 
 
 def pool(x: KerasTensor) -> KerasTensor:
     """Windows of 2x2, as long as there is more than one pixel."""
-    return x if 1 in x.shape[1:] else max_pool(2, 2, padding="valid")(x)
+    return x if 1 in sides(x) else max_pool(2, 2, padding="valid")(x)
 
 
 def body(column: str, normalization: str | None, widths: tuple[int, ...] = WIDTHS) -> Block:

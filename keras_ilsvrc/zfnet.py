@@ -40,4 +40,4 @@ def body() -> Block:
 @builder("ZFNet", "ZFNet, arXiv:1311.2901, figure 3.", "zfnet")
 def ZFNet(*, dropout: float = 0.5) -> Network:
     """dropout: after each of the two fully connected layers."""
-    return Network(body(), fully_connected(dropout), rules=GAUSSIAN, least=33)
+    return Network(body(), fully_connected(dropout), rules=GAUSSIAN, least=53)

@@ -346,7 +346,9 @@ def same_in_both_formats(network, side):
 def test_both_data_formats_give_the_same_numbers(name, options):
     options = {"classifier_activation": None, "kernel_initializer": "zeros", **options}
     options |= {} if name == "cifar.DenseNet" else {"width": 8}
-    same_in_both_formats(lambda shape: build(name, input_shape=shape, **options), 12)
+    # Sides of 9, 5, 3, 2 and 1 pixels: on TensorFlow, Keras 3.15 adds the biases of channels-first
+    # images along the width where it is as large as the number of channels.
+    same_in_both_formats(lambda shape: build(name, input_shape=shape, **options), 9)
 
 
 def test_inception_modules_give_the_same_numbers_in_both_data_formats():
@@ -555,14 +557,16 @@ WRONG = [
     *wrong(["AlexNet", "cifar.AlexNet"], "towers", (0, 3, "2"), "towers is 2, 1"),
     *wrong(["VGG11"], "column", ("B", None), "'A', 'A-LRN'"),
     *wrong(["VGG16", "cifar.VGG"], "column", ("A", "E"), "'D', 'C'"),
-    *wrong(["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "growth.* 1 or more"),
+    *wrong(
+        ["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "growth is a positive whole number"
+    ),
     *wrong(["cifar.DenseNet"], "compression", (0, -0.5, 1.5), "above 0 and at most 1"),
     *wrong(["cifar.DenseNet"], "depth", (4, 12, 41), r"6n \+ 4"),
     *wrong(["cifar.VGG"], "depth", (12, "16", None), "11, 13, 16, 19"),
     *wrong(["cifar.ResNet", "cifar.PlainNet", "cifar.SEResNet", "cifar.ResNetV2"],
            "depth", (2, 21), r"6n \+ 2"),
     *wrong(["cifar.ResNet", "cifar.PlainNet", "cifar.SEResNet", "cifar.ResNetV2", "cifar.DenseNet"],
-           "depth", (20.0, "20", None), "depth is a whole number"),
+           "depth", (20.0, "20", None), "depth is a positive whole number"),
     *wrong(["cifar.ResNetV2"], "depth", (165, 1000), r"9n \+ 2"),
     *wrong(DROPPING, "dropout", (1.0,), "dropout"),
     *wrong(["cifar.VGG"], "dropout", (1.5, -0.1, "0.5", None), "dropout"),

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ilsvrc
 from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
 from reproductions.plan import NUMERICS, spec_of
@@ -209,7 +208,6 @@ def test_the_result_is_json_and_says_what_the_records_promise(arrays):
     assert set(timings) == {"seconds", "images_per_second"}
     assert len(timings["seconds"]) == 2
     assert result["parameters"] == 232 + 1_184 + 3_520 + 13_952 + 330
-
 
 
 def test_a_diverged_run_is_a_result_with_its_reason(arrays):

@@ -557,9 +557,7 @@ WRONG = [
     *wrong(["AlexNet", "cifar.AlexNet"], "towers", (0, 3, "2"), "towers is 2, 1"),
     *wrong(["VGG11"], "column", ("B", None), "'A', 'A-LRN'"),
     *wrong(["VGG16", "cifar.VGG"], "column", ("A", "E"), "'D', 'C'"),
-    *wrong(
-        ["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "growth is a positive whole number"
-    ),
+    *wrong(["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "positive whole number"),
     *wrong(["cifar.DenseNet"], "compression", (0, -0.5, 1.5), "above 0 and at most 1"),
     *wrong(["cifar.DenseNet"], "depth", (4, 12, 41), r"6n \+ 4"),
     *wrong(["cifar.VGG"], "depth", (12, "16", None), "11, 13, 16, 19"),

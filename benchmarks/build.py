@@ -1,4 +1,4 @@
-"""Building a network, against keras.applications: both its form of it, and the paper's (ours)."""
+"""Building a network, the paper's form of it, against keras.applications."""
 
 import subprocess
 import sys
@@ -11,8 +11,9 @@ import keras_ilsvrc
 from benchmarks.compare import Comparison, compare, seconds
 
 NETWORKS = (
-    "VGG16", "ResNet50", "ResNet152", "ResNet152V2",
-    "InceptionV3", "InceptionResNetV2", "DenseNet201",
+    "VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152",
+    "ResNet50V2", "ResNet101V2", "ResNet152V2",
+    "InceptionV3", "InceptionResNetV2", "DenseNet121", "DenseNet169", "DenseNet201",
 )  # fmt: skip
 
 

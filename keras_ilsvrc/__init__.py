@@ -1,4 +1,15 @@
-"""The networks of the ImageNet challenge, composed from block primitives, for Keras 3."""
+"""The networks of the ImageNet challenge, composed from block primitives, for Keras 3.
+
+    model = keras_ilsvrc.ResNet50(classes=10)      # the signature of keras.applications
+
+catalog     list_models, get_model, entry: the networks by name, with their papers' figures
+cifar       the papers' networks for 32 x 32 images
+anatomy     profile, stages, features: what a graph says of itself; backbones
+inference   drop_auxiliary
+pretrained  build: the form that other zoos give a network
+blocks      the vocabulary, for networks of your own
+layers      LocalResponseNormalization
+"""
 
 from . import anatomy, blocks, catalog, cifar, inference, layers, pretrained
 from .alexnet import AlexNet

@@ -242,8 +242,12 @@ def features(model: keras.Model, strides: Iterable[int] | None = None) -> keras.
         ValueError: the network lacks a stride; or as for `stages`.
     """
     found = stages(model)
-    asked = list(found) if strides is None else list(strides)
-    if not asked or not found.keys() >= set(asked):
+    asked = list(found) if strides is None else strides
+    if (
+        not isinstance(asked, Iterable)
+        or not (asked := list(asked))
+        or not found.keys() >= set(asked)
+    ):
         raise ValueError(
             f"'{model.name}' has features at strides {', '.join(map(str, found)) or 'none'}; "
             f"strides is a list of some of them, not {asked}."
@@ -311,8 +315,8 @@ def check(model: Any) -> None:
     nested = [op.name for op in model.operations if isinstance(op, keras.Model | keras.Function)]
     if nested:
         raise ValueError(
-            f"'{model.name}' has models for layers ({', '.join(nested)}): build it flat, "
-            f"of their layers."
+            f"'{model.name}' has models for layers ({', '.join(nested)}): build it flat, of their "
+            f"layers, or pass one of them (model.get_layer('{nested[0]}'))."
         )
     if [len(x.shape) for x in model.inputs] != [4]:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import Any, Protocol, get_args
+from zipfile import BadZipFile
 
 import keras
+import numpy as np
 from keras import KerasTensor
 
 from .blocks import Block, Rule, chain, channel_axis, classifier, dropout, global_pool, rules
@@ -158,7 +161,8 @@ def assemble(
     weight_decay: float = 0.0,
 ) -> keras.Model:
     """`network` between an image input and its classifiers, as a flat functional model."""
-    check(network, include_top, weights, pooling, classifier_activation)
+    check(network, include_top, weights, pooling)
+    known("classifier_activation", keras.activations, classifier_activation)
     image = image_input(network, include_top, input_tensor, input_shape)
     wishes = kernel_rules(kernel_initializer, weight_decay)
     with rules(*wishes, *network.rules):
@@ -214,10 +218,26 @@ def kernel_rules(initializer: str | keras.Initializer | None, decay: float) -> t
     """What a reader wishes for the kernels of convolutions and dense layers."""
     wishes: dict[str, Any] = {}
     if initializer is not None:
-        wishes["kernel_initializer"] = keras.initializers.get(initializer)
+        wishes["kernel_initializer"] = fresh(initializer)
     if decay:
-        wishes["kernel_regularizer"] = keras.regularizers.L2(decay / 2)
+        wishes["kernel_regularizer"] = keras.regularizers.L2(float(decay) / 2)
     return (Rule("conv", wishes), Rule("dense", wishes))
+
+
+def fresh(initializer: str | keras.Initializer) -> Any:
+    """An initializer's recipe. One object would draw the same values for every layer."""
+    found = known("kernel_initializer", keras.initializers, initializer)
+    return initializer if isinstance(initializer, str) else keras.initializers.serialize(found)
+
+
+def known(argument: str, kind: Any, name: Any) -> Any:
+    """What Keras has of a kind (initializers, activations) under `name`."""
+    try:
+        return kind.get(name)
+    except ValueError:
+        raise ValueError(
+            f"{argument} is one of keras.{kind.__name__.split('.')[-1]} or its name, not {name!r}."
+        ) from None
 
 
 def image_shape(size: int | None, depth: int = 3) -> Shape:
@@ -238,7 +258,8 @@ def image_input(
         return keras.Input(shape)
     if not isinstance(tensor, KerasTensor):
         raise ValueError(
-            f"input_tensor is a Keras tensor, such as keras.Input gives, not {tensor!r}."
+            f"input_tensor is a Keras tensor, such as keras.Input gives, not a "
+            f"{type(tensor).__name__}."
         )
     check_shape("input_tensor's shape", tensor.shape[1:], network.least, include_top)
     if shape is not None and not agree(shape, tensor.shape[1:]):
@@ -265,7 +286,6 @@ def check(
     include_top: bool,
     weights: Any,
     pooling: Any,
-    activation: str | Callable | None,
 ) -> None:
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
@@ -275,15 +295,8 @@ def check(
         return
     if not isinstance(weights, str | PathLike) or not Path(weights).is_file():
         raise ValueError(
-            f"weights is None or the path of a weights file saved by Keras; "
-            f"there is no file {str(weights)!r}."
-        )
-    if include_top and keras.activations.get(activation) not in (
-        keras.activations.softmax,
-        keras.activations.linear,
-    ):
-        raise ValueError(
-            f"classifier_activation with weights is 'softmax' or None, not {activation!r}."
+            f"weights is None or the path of a weights file saved by Keras (none come with this "
+            f"package); there is no file {str(weights)!r}."
         )
 
 
@@ -305,23 +318,32 @@ def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
     if not all(side is None or isinstance(side, Integral) for side in sides):
         raise ValueError(f"{what} {shape!r} must state height and width as whole numbers, or None.")
     if any(side is not None and int(side) < least for side in sides):
-        raise ValueError(f"{what} {shape!r} is too small: height and width are at least {least}.")
+        raise ValueError(
+            f"{what} {shape!r} is too small: height and width are at least {least} in this network "
+            f"(channels are {'last' if channel_axis() == -1 else 'first'})."
+        )
 
 
 def load(model: keras.Model, weights: str | PathLike) -> None:
-    """Weights saved by Keras; a file of another network raises ValueError."""
+    """Weights saved by Keras, which matches them by the layers' classes and order, not by name.
+
+    A file whose layers differ in number, class or shape raises ValueError.
+    """
     try:
-        model.load_weights(weights)
-    except (ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the error then says
+            model.load_weights(weights)
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
         raise ValueError(
-            f"weights: the file {str(weights)!r} does not fit {model.name} as asked for "
-            f"(its classes, options or input channels differ, or it is damaged): {error}"
+            f"weights: the file {str(weights)!r} does not fit {model.name} as asked for: it is "
+            f"damaged, or its options, input channels or classes differ (with other classes "
+            f"include_top=False may fit). Keras: {str(error).splitlines()[0]}"
         ) from error
 
 
 # What an option of a type is, in words, and whether a value is.
 KINDS: dict[type, tuple[str, Callable[[Any], bool]]] = {
-    bool: ("True or False", lambda value: isinstance(value, bool)),
+    bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
     int: (
         "a positive whole number",
         lambda value: (

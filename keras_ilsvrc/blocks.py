@@ -231,12 +231,19 @@ def scale(factor: float, *, name: str = "scale") -> Block:
 def dropout(rate: float, *, name: str = "dropout") -> Block:
     """In training a share `rate` of zeros, the rest enlarged to keep the mean.
 
+    The rule {"absent": True} leaves the layer out.
+
     Raises:
         ValueError: `rate` is not in [0, 1).
     """
     if not 0 <= rate < 1:
         raise ValueError(f"dropout is a share, at least 0 and below 1, not {rate!r}.")
-    return lambda x: layers.Dropout(rate, name=named(name))(x) if rate else x
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        absent = not rate or given("dropout", name, {}).get("absent", False)
+        return x if absent else layers.Dropout(rate, name=named(name))(x)
+
+    return apply
 
 
 def max_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: Any) -> Block:

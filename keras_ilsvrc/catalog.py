@@ -55,8 +55,8 @@ class Entry:
         macs: multiply-accumulates of convolutions and dense layers for one image, with top.
         input_size: height and width of the images, in pixels.
         errors: as published.
-        loss_weights: for `model.compile`, one for each output with auxiliary=True, where the
-            builder has this option.
+        loss_weights: for `model.compile`, beside as many losses: one for each output with
+            auxiliary=True, where the builder has this option.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Entry:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The names that fit `pattern` (as file names do: "*resnet*", "vgg1[69]"), sorted."""
+    """The names that fit `pattern` as a whole ("*resnet*", "vgg1[69]", as file names), sorted."""
     return sorted(name for name in ENTRIES if fnmatchcase(name, pattern.lower()))
 
 
@@ -107,9 +107,9 @@ def get_model(name: str, /, **options: Any) -> keras.Model:
         if options.get(option, value) != value:
             raise ValueError(
                 f"{found.name!r} means {option}={value!r}, not {options[option]!r}: "
-                f"leave it out, or call {found.builder.__name__} itself."
+                f"leave it out, or call the builder {found.builder.__name__} itself."
             )
-    return found.builder(**{**found.options, **options})
+    return found.builder(**{"name": found.name, **found.options, **options})
 
 
 # --- papers ------------------------------------------------------------------------------------
@@ -290,8 +290,6 @@ PLACES = {
     "vgg16":        "2nd in classification, ILSVRC 2014",
     "vgg16_c":      "2nd in classification, ILSVRC 2014",
     "vgg19":        "2nd in classification, ILSVRC 2014",
-    "resnet50":     "1st in classification, ILSVRC 2015",
-    "resnet101":    "1st in classification, ILSVRC 2015",
     "resnet152":    "1st in classification, ILSVRC 2015",
     "inception_v3": "2nd in classification, ILSVRC 2015",
     "resnext50":    "2nd in classification, ILSVRC 2016",
@@ -492,4 +490,4 @@ ENTRIES = {
 }
 
 ALIASES = {builder.__name__.lower(): name for name, builder, options, *_ in IMAGENET if not options}
-ALIASES |= {"inception_v1": "googlenet", "inceptionv1": "googlenet"}
+ALIASES |= {"inception_v1": "googlenet", "inceptionv1": "googlenet", "bn_inception": "inception_v2"}

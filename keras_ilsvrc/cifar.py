@@ -34,7 +34,9 @@ def ResNet(
     width: int = 16,
     normalization: str | None = "batch",
 ) -> Network:
-    """depth: weight layers, 6n + 2: 20, 32, 44, 56, 110 and 1202 in the paper.
+    """depth: weight layers, 6n + 2: 20, 32, 44, 56, 110 and 1202 in the paper. Beyond about 450
+        Keras' own walks over the graph (loading, cloning) need a higher
+        sys.setrecursionlimit; building does not.
     shortcut: "A" (the paper's: identity, padded with zeros), "B" (projections where dimensions
         change), "C" (projections everywhere), or None: the plain net.
     width: filters of the first stage; the paper's is 16.
@@ -99,8 +101,8 @@ def ResNetV2(
     bottlenecks = depth >= 164 if bottleneck is None else bottleneck
     check_depth(depth, 9 if bottlenecks else 6)
     resnet_v2.check_order(activation_order)
+    among("shortcut", shortcut, ("paper", *resnet.SHORTCUTS, None))
     chosen = ("B" if bottlenecks else "A") if shortcut == "paper" else shortcut
-    resnet.check_shortcut(chosen)
     blocks = (depth - 2) // (9 if bottlenecks else 6)
     body = resnet_v2.cifar(blocks, width, bottlenecks, chosen, activation_order)
     rules = resnet.without_norm(normalization)
@@ -152,7 +154,8 @@ def VGG(
     dropout: float = 0.5,
     width: int = 64,
 ) -> Network:
-    """depth: weight layers: 11, 13, 16 or 19.
+    """depth: weight layers: 11, 13, 16 or 19. The max-pools end where one pixel is left; images
+        of unknown size need 32.
     column: of table 1, as in VGG11 ... VGG19; None: the first with this depth.
     normalization: None (the paper), or "batch".
     dropout: after each of the two fully connected layers, of 8 * width units.

@@ -1,7 +1,8 @@
 """C. Szegedy et al.: Going Deeper with Convolutions, arXiv:1409.4842 (GoogLeNet).
 
 The 5x5 branches have kernels of 5x5, as the paper does. It gives neither the constants of its
-response normalization nor its initialisation: those of the network released in Caffe are used.
+response normalization, which are those of the network released in Caffe here, nor its
+initialisation, which is that of Glorot and Bengio.
 """
 
 from typing import NamedTuple
@@ -116,7 +117,8 @@ def GoogLeNet(
     *, auxiliary: bool = False, normalization: str | None = None, dropout: float = 0.4
 ) -> Network:
     """auxiliary: whether to add the two classifiers on top of modules 4a and 4d: the outputs are
-        [predictions, aux1, aux2], to be trained with loss_weights [1, 0.3, 0.3].
+        [predictions, aux1, aux2]. To train: compile(optimizer, [loss] * 3, loss_weights=[1, 0.3,
+        0.3]) and fit(x, [y] * 3); then inference.drop_auxiliary(model). Images of at least 65.
     normalization: None (the paper), or "batch": after each convolution, in place of biases and
         of response normalization.
     dropout: before the classifier.

@@ -147,7 +147,8 @@ def auxiliary_head() -> Block:
 @builder("InceptionV3", "Inception v3, arXiv:1512.00567.", "inception_v3", size="299 x 299 x 3")
 def InceptionV3(*, auxiliary: bool = False, dropout: float = 0.2) -> Network:
     """auxiliary: whether to add the classifier on top of mixed7: the outputs are
-        [predictions, aux1], to be trained with loss_weights [1, 0.4].
+        [predictions, aux1]. To train: compile(optimizer, [loss] * 2, loss_weights=[1, 0.4]) and
+        fit(x, [y] * 2); then inference.drop_auxiliary(model). Images of at least 299.
     dropout: before the classifier.
     """
     heads = {"aux1": ("mixed7", auxiliary_head())} if auxiliary else {}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 
@@ -34,10 +35,11 @@ class LocalResponseNormalization(keras.layers.Layer):
         axis: int = -1,
         **options: Any,
     ) -> None:
-        if not isinstance(n, int) or n < 1 or n % 2 == 0:
+        if not isinstance(n, int | np.integer) or n < 1 or n % 2 == 0:
             raise ValueError(f"n, the channels summed over, is odd (1, 3, 5, ...), not {n!r}.")
         super().__init__(**options)
-        self.n, self.k, self.alpha, self.beta, self.axis = n, k, alpha, beta, axis
+        self.n = int(n)
+        self.k, self.alpha, self.beta, self.axis = k, alpha, beta, axis
 
     def call(self, x: KerasTensor) -> KerasTensor:
         """The normalized tensor."""

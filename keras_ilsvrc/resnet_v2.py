@@ -1,5 +1,8 @@
 """K. He, X. Zhang, S. Ren, J. Sun: Identity Mappings in Deep Residual Networks,
 arXiv:1603.05027.
+
+On ImageNet the first activation is that of the first unit, behind the max-pool, as in the published
+Keras networks; the authors' code has it before the pool, with as many parameters.
 """
 
 from collections.abc import Callable
@@ -101,9 +104,9 @@ def subsample(step: Step) -> Block:
     return under(0, max_pool(1, step.stride)) if step.stride > 1 else identity
 
 
-def projection(filters: int, step: Step) -> Block:
-    """A 1x1 convolution of the activated input, without normalization."""
-    return under(0, conv(filters, 1, step.stride))
+def projection(filters: int, step: Step, order: Order) -> Block:
+    """A 1x1 convolution: of the activated input, or, as in arXiv:1512.03385, normalized itself."""
+    return under(0, conv(filters, 1, step.stride), identity if order.before else norm())
 
 
 def widened(filters: int, step: Step, shortcut: Branch) -> Block:
@@ -115,11 +118,15 @@ def widened(filters: int, step: Step, shortcut: Branch) -> Block:
     return apply
 
 
-SHORTCUTS: dict[str, Callable[[int, Step], Block]] = {
-    "A": partial(widened, shortcut=zero_padding),
-    "B": partial(widened, shortcut=projection),
-    "C": projection,
-}
+def shortcut_of(option: str, filters: int, step: Step, order: Order) -> Block:
+    """Options A, B and C of arXiv:1512.03385."""
+    project = partial(projection, order=order)
+    options = {
+        "A": partial(widened, shortcut=zero_padding),
+        "B": partial(widened, shortcut=project),
+        "C": project,
+    }
+    return options[option](filters, step)
 
 
 # --- networks ----------------------------------------------------------------------------------
@@ -145,7 +152,7 @@ def unit(
     f = branch(filters, step, order)
     if shortcut is None:
         return chain(before, f, after)
-    s = SHORTCUTS[shortcut](out, step)
+    s = shortcut_of(shortcut, out, step, order)
 
     def add(x: KerasTensor) -> KerasTensor:
         if step.first or channels(x) != out:

@@ -106,7 +106,9 @@ def SEResNeXt50(
 
 @builder("SEInceptionV2", "SE-BN-Inception of arXiv:1709.01507, table 2.", "se_inception_v2")
 def SEInceptionV2(*, se_ratio: int | None = 16) -> Network:
-    """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates."""
+    """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates. Unlike
+    InceptionV2's, the convolutions have no biases, as released.
+    """
     return Network(inception_v2.body(squeeze_excite(se_ratio)), rules=inception_v2.RULES)
 
 

@@ -6,7 +6,7 @@ from keras import KerasTensor
 
 from .alexnet import fully_connected
 from .assembly import Builder, Network, among, builder
-from .blocks import Block, Rule, chain, conv, lrn, max_pool, norm, relu, sides, under
+from .blocks import Block, Rule, chain, conv, identity, lrn, max_pool, norm, relu, sides, under
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -46,10 +46,12 @@ def normalized_unit(number: int, filters: int, kernel: int) -> Block:
 UNITS = {None: plain_unit, "batch": normalized_unit}
 
 
-def stage(name: str, filters: int, kernels: tuple[int, ...], normalization: str | None) -> Block:
-    """Convolutions and the max-pool after them."""
+def stage(
+    name: str, filters: int, kernels: tuple[int, ...], normalization: str | None, after: Block
+) -> Block:
+    """Convolutions, `after` them, and a max-pool."""
     units = (UNITS[normalization](i, filters, kernel) for i, kernel in enumerate(kernels, 1))
-    return under(name, *units, pool)
+    return under(name, *units, after, pool)
 
 
 def pool(x: KerasTensor) -> KerasTensor:
@@ -60,13 +62,11 @@ def pool(x: KerasTensor) -> KerasTensor:
 def body(column: str, normalization: str | None, widths: tuple[int, ...] = WIDTHS) -> Block:
     """A column of table 1 down to its last max-pool."""
     among("normalization", normalization, UNITS)
-    stages = [
-        stage(f"block{i}", filters, kernels, normalization)
-        for i, (filters, kernels) in enumerate(zip(widths, TABLE_1[column], strict=True), 1)
-    ]
-    if column == "A-LRN":
-        first = under("block1", plain_unit(1, widths[0], 3), lrn(), pool)
-        stages[0] = first
+    rows = zip(widths, TABLE_1[column], strict=True)
+    stages = (
+        stage(f"block{i}", *row, normalization, lrn() if column == "A-LRN" and i == 1 else identity)
+        for i, row in enumerate(rows, 1)
+    )
     return chain(*stages)
 
 

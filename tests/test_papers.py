@@ -171,6 +171,10 @@ COUNTS = [
           trainable=1_703_258, running=24_224, macs="244.5 M"),
     *rows("cifar.ResNetV2", ARITHMETIC, depth(1001),
           trainable=10_327_706, running=149_216, macs="1.4878 G"),
+    *rows("cifar.ResNetV2", ARITHMETIC, depth(164, activation_order="original"),
+          trainable=1_704_154),
+    *rows("cifar.ResNetV2", ARITHMETIC, depth(1001, activation_order="original"),
+          trainable=10_328_602),
     *rows("cifar.ResNetV2", "arXiv:1603.05027, table 3", depth(110), trainable="1.7 M"),
     *rows("cifar.ResNetV2", "arXiv:1603.05027, table 3", depth(164), trainable="1.7 M"),
 

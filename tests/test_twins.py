@@ -129,3 +129,8 @@ def test_names_of_builders_are_names_too():
     model = pretrained.build("ResNet50", input_shape=(32, 32, 3), kernel_initializer="zeros")
     assert model.name == "resnet50"
     assert model.get_layer("conv1_conv").use_bias
+
+
+@pytest.mark.parametrize("name", ["vgg16", "inception_v3"])
+def test_the_dialect_has_no_dropout_where_they_have_none(name):
+    assert not any(isinstance(x, keras.layers.Dropout) for x in ours(name).layers)

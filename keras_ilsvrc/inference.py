@@ -18,9 +18,9 @@ def drop_auxiliary(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: an output but the first is none of an auxiliary classifier.
     """
-    if not hasattr(model, "output_names"):
-        raise ValueError(f"model is a functional keras.Model, not {model!r}.")
-    names = model.output_names
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"model is a keras.Model, not {model!r}.")
+    names = getattr(model, "output_names", [])
     others = [name for name in names[1:] if not name.startswith("aux")]
     if others:
         raise ValueError(

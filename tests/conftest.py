@@ -16,6 +16,15 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("project")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """Graphs drawn without values: Keras keeps them, and some later scope would fill them all."""
+    yield
+    import keras
+
+    keras.backend.clear_session()
+
+
 @pytest.fixture(scope="session")
 def cifar10():
     """CIFAR-10 for real. Where TFDS_DATA_DIR promises it, it must be there."""

@@ -231,9 +231,9 @@ def test_both_data_formats_have_one_profile(shortcut):
         layout = (row.name, row.output_shape)
         return [value for value in vars(row).values() if value not in layout]
 
-    last = profile(cifar.ResNet(14, shortcut, width=2, input_shape=(20, 28, 3), **BARE))
+    last = profile(cifar.ResNet(14, shortcut=shortcut, width=2, input_shape=(20, 28, 3), **BARE))
     with data_format_of("channels_first"):
-        model = cifar.ResNet(14, shortcut, width=2, input_shape=(3, 20, 28), **BARE)
+        model = cifar.ResNet(14, shortcut=shortcut, width=2, input_shape=(3, 20, 28), **BARE)
         first = profile(model)
     assert first.rows[-3].output_shape == (8, 5, 7)
     assert [facts(r) for r in first.rows] == [facts(r) for r in last.rows]
@@ -299,7 +299,9 @@ def test_counts_are_those_of_a_run_with_groups_and_dense_layers_on_maps():
 @settings(max_examples=3)
 @given(st.integers(4, 33), st.integers(4, 33), st.sampled_from(("A", "B", None)))
 def test_counts_of_a_residual_network_are_those_of_a_run(height, width, shortcut):
-    assert agree(cifar.ResNet(8, shortcut, width=2, input_shape=(height, width, 3), **BARE))
+    assert agree(
+        cifar.ResNet(8, shortcut=shortcut, width=2, input_shape=(height, width, 3), **BARE)
+    )
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])

@@ -538,7 +538,7 @@ def wrong(names, option, values, message):
 WRONG = [
     *wrong(["cifar.ResNet"], "classes", (0, -1, 2.5, True, "10", None), "positive whole number"),
     *wrong(["cifar.ResNet"], "weight_decay", (-1e-4, "0", float("nan")), "0 or a positive number"),
-    *wrong(CUT, "shortcut", ("D", "a", 1), '"A", "B", "C" or None'),
+    *wrong(CUT, "shortcut", ("D", "a", 1), """.A., .B., .C.( or|,) None"""),
     *wrong(NORMALIZED, "normalization", ("layer", True), "normalization is .*batch"),
     *wrong(STRIDING, "output_stride", (4, 64, None), "8, 16, 32"),
     *wrong(GATED, "se_ratio", (0, -16, 2.5, "16"), "positive whole number or None"),
@@ -549,7 +549,7 @@ WRONG = [
     *wrong(["VGG11"], "column", ("B", None), "'A', 'A-LRN'"),
     *wrong(["VGG16", "cifar.VGG"], "column", ("A", "E"), "'D', 'C'"),
     *wrong(["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "positive whole number"),
-    *wrong(["cifar.DenseNet"], "compression", (0, -0.5, 1.5), "above 0 and at most 1"),
+    *wrong(["cifar.DenseNet"], "compression", (0, -0.5, 1.5), "compression is (above 0|0 or a pos)"),
     *wrong(["cifar.DenseNet"], "depth", (4, 12, 41), r"6n \+ 4"),
     *wrong(["cifar.VGG"], "depth", (12, "16", None), "11, 13, 16, 19"),
     *wrong(["cifar.ResNet", "cifar.PlainNet", "cifar.SEResNet", "cifar.ResNetV2"],

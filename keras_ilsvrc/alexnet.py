@@ -33,7 +33,7 @@ ONE_TOWER = {
 # Section 5: weights from a normal distribution of deviation 0.01; biases 0, or 1 "to accelerate
 # the early stages of learning by providing the ReLUs with positive inputs".
 GAUSSIAN = tuple(
-    Rule(kind, {"kernel_initializer": {"class_name": "RandomNormal", "config": {"stddev": 0.01}}})
+    Rule(kind, {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)})
     for kind in ("conv", "dense")
 )
 

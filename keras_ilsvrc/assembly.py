@@ -165,7 +165,7 @@ def assemble(
     known("classifier_activation", keras.activations, classifier_activation)
     image = image_input(network, include_top, input_tensor, input_shape)
     wishes = kernel_rules(kernel_initializer, weight_decay)
-    with rules(*wishes, *network.rules):
+    with rules(*wishes, above=True), rules(*network.rules):
         outputs = network_outputs(
             network, image, include_top, pooling, classes, classifier_activation
         )
@@ -218,16 +218,10 @@ def kernel_rules(initializer: str | keras.Initializer | None, decay: float) -> t
     """What a reader wishes for the kernels of convolutions and dense layers."""
     wishes: dict[str, Any] = {}
     if initializer is not None:
-        wishes["kernel_initializer"] = fresh(initializer)
+        wishes["kernel_initializer"] = known("kernel_initializer", keras.initializers, initializer)
     if decay:
         wishes["kernel_regularizer"] = keras.regularizers.L2(float(decay) / 2)
     return (Rule("conv", wishes), Rule("dense", wishes))
-
-
-def fresh(initializer: str | keras.Initializer) -> Any:
-    """An initializer's recipe. One object would draw the same values for every layer."""
-    found = known("kernel_initializer", keras.initializers, initializer)
-    return initializer if isinstance(initializer, str) else keras.initializers.serialize(found)
 
 
 def known(argument: str, kind: Any, name: Any) -> Any:

@@ -56,13 +56,14 @@ def scope(name: str | int) -> Iterator[None]:
 
 
 @contextmanager
-def rules(*new: Rule) -> Iterator[None]:
+def rules(*new: Rule, above: bool = False) -> Iterator[None]:
     """Give leaves applied inside what their sentence leaves open.
 
-    The outermost rule counts: a reader's wish stands above a zoo's dialect, and that above
-    what the network's paper says.
+    The outermost rule counts, so that a zoo's dialect stands above what the network's paper says;
+    with `above` the new rules do, as a reader's wish.
     """
-    token = _rules.set((*_rules.get(), *new))
+    around = _rules.get()
+    token = _rules.set((*new, *around) if above else (*around, *new))
     try:
         yield
     finally:
@@ -83,7 +84,8 @@ def given(kind: str, leaf: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     for rule in (*_rules.get(), *DEFAULTS):
         if rule.kind == kind and fnmatchcase(named(leaf), rule.names):
             found = {**rule.arguments, **found}
-    return found
+    # An initializer draws the same values again and again; each layer gets one of its own.
+    return {k: v.clone() if isinstance(v, keras.Initializer) else v for k, v in found.items()}
 
 
 def channel_axis() -> int:

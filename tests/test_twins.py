@@ -134,3 +134,11 @@ def test_names_of_builders_are_names_too():
 @pytest.mark.parametrize("name", ["vgg16", "inception_v3"])
 def test_the_dialect_has_no_dropout_where_they_have_none(name):
     assert not any(isinstance(x, keras.layers.Dropout) for x in ours(name).layers)
+
+
+def test_a_reader_s_wish_stands_above_the_dialect():
+    model = ours("resnet50")
+    assert not keras.ops.convert_to_numpy(model.get_layer("conv1_conv").kernel).any()
+    assert keras.ops.convert_to_numpy(
+        pretrained.build("resnet50", input_shape=(32, 32, 3)).get_layer("conv1_conv").kernel
+    ).any()

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import hypothesis
@@ -16,13 +18,20 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("project")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forgotten():
-    """Graphs drawn without values: Keras keeps them, and some later scope would fill them all."""
-    yield
+def without_values(build, *arguments, **options):
+    """What `build` gives, its variables with shapes and no values: it costs no time.
+
+    In a thread of its own: Keras remembers such variables by thread, and a later scope of the
+    same thread would fill them all.
+    """
     import keras
 
-    keras.backend.clear_session()
+    def draw():
+        with keras.StatelessScope(initialize_variables=False):
+            return build(*arguments, **options)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, draw).result()
 
 
 @pytest.fixture(scope="session")

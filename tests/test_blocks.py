@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import without_values
 from keras_ilsvrc.blocks import (
     Rule,
     avg_pool,
@@ -61,8 +62,7 @@ def leaves():
 
 def applied(block, x):
     """To a symbolic tensor: variables have shapes and no values."""
-    with keras.StatelessScope(initialize_variables=False):
-        return block(x)
+    return without_values(block, x)
 
 
 def layer_names(block, x):

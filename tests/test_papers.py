@@ -13,6 +13,7 @@ import keras
 import pytest
 
 import keras_ilsvrc
+from conftest import without_values
 from keras_ilsvrc import cifar, pretrained
 from keras_ilsvrc.anatomy import profile
 
@@ -243,10 +244,9 @@ def built(network: str, options: dict[str, Any] | None = None) -> keras.Model:
 @cache
 def graph(network: str, options: tuple[tuple[str, Any], ...]) -> keras.Model:
     room, _, name = network.rpartition(".")
-    with keras.StatelessScope(initialize_variables=False):
-        if room == "pretrained":
-            return pretrained.build(name, **dict(options))
-        return getattr(cifar if room else keras_ilsvrc, name)(**dict(options))
+    if room == "pretrained":
+        return without_values(pretrained.build, name, **dict(options))
+    return without_values(getattr(cifar if room else keras_ilsvrc, name), **dict(options))
 
 
 def weights(variables) -> int:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_ilsvrc
+from conftest import without_values
 from keras_ilsvrc import cifar
 
 POINTS = {"kernel_initializer": "zeros"}
@@ -41,8 +42,7 @@ def test_zero_padded_shortcuts_have_no_weights():
 
 def test_the_stride_stands_where_the_option_has_it():
     for kind, strided in (("1x1", "conv3_block1_1_conv"), ("3x3", "conv3_block1_2_conv")):
-        with keras.StatelessScope(initialize_variables=False):
-            model = keras_ilsvrc.ResNet50(stride_on=kind)
+        model = without_values(keras_ilsvrc.ResNet50, stride_on=kind)
         assert model.get_layer(strided).strides == (2, 2)
         assert {
             model.get_layer(f"conv3_block1_{i}_conv").strides
@@ -52,9 +52,8 @@ def test_the_stride_stands_where_the_option_has_it():
 
 
 def test_layer_names_are_those_of_keras_applications_and_of_one_depth():
-    with keras.StatelessScope(initialize_variables=False):
-        theirs = keras.applications.ResNet50(weights=None)
-        ours, deeper = keras_ilsvrc.ResNet50(), keras_ilsvrc.ResNet101()
+    theirs = without_values(keras.applications.ResNet50, weights=None)
+    ours, deeper = map(without_values, (keras_ilsvrc.ResNet50, keras_ilsvrc.ResNet101))
     assert names(ours) == names(theirs)
     assert names(deeper) != names(theirs)
 
@@ -75,8 +74,7 @@ def test_depths_that_are_not_6n_and_2_are_answered_with_the_nearest(depth):
     ("depth", "bottleneck"), [(20, None), (20, True), (38, False), (164, None)]
 )
 def test_bottlenecks_are_the_paper_s_from_164_layers_on(depth, bottleneck):
-    with keras.StatelessScope(initialize_variables=False):
-        found = names(cifar.ResNetV2(depth, bottleneck=bottleneck))
+    found = names(without_values(cifar.ResNetV2, depth, bottleneck=bottleneck))
     has_third = "conv2_block1_3_conv" in found
     assert has_third == (depth >= 164 if bottleneck is None else bottleneck)
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import keras
 
-from .assembly import Network, among, builder
+from .assembly import Network, builder
 from .blocks import Block, Rule, chain, conv, dense, dropout, flatten, lrn, max_pool, pad, under
 
 # Section 3.5 and figure 2. columns: filters, kernel, stride, groups (the two GPUs), first bias
@@ -30,12 +30,13 @@ ONE_TOWER = {
     "conv5": (256,  3, 1, 1, 0),
 }  # fmt: skip
 
+
 # Section 5: weights from a normal distribution of deviation 0.01; biases 0, or 1 "to accelerate
 # the early stages of learning by providing the ReLUs with positive inputs".
-GAUSSIAN = tuple(
-    Rule(kind, {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)})
-    for kind in ("conv", "dense")
-)
+def gaussian() -> tuple[Rule, ...]:
+    """Made anew for each network: an initializer takes a seed when it is made."""
+    normal = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
+    return Rule("conv", normal), Rule("dense", normal)
 
 
 def convolution(name: str, filters: int, kernel: int, stride: int, groups: int, bias: int) -> Block:
@@ -71,7 +72,7 @@ def two_towers(rate: float) -> Network:
         two, lrn(name="norm2"), overlapping_pool("pool2"),
         three, four, five, overlapping_pool("pool5"),
     )  # fmt: skip
-    return Network(body, fully_connected(rate, bias=1), rules=GAUSSIAN, size=227, least=67)
+    return Network(body, fully_connected(rate, bias=1), rules=gaussian(), size=227, least=67)
 
 
 def one_tower(rate: float) -> Network:
@@ -82,7 +83,7 @@ def one_tower(rate: float) -> Network:
         two, overlapping_pool("pool2"),
         three, four, five, overlapping_pool("pool5"),
     )  # fmt: skip
-    return Network(body, fully_connected(rate), rules=GAUSSIAN, size=224, least=63)
+    return Network(body, fully_connected(rate), rules=gaussian(), size=224, least=63)
 
 
 TOWERS = {2: two_towers, 1: one_tower}
@@ -99,5 +100,4 @@ def AlexNet(*, towers: Literal[2, 1] = 2, dropout: float = 0.5) -> Network:
         normalization), or 1 (arXiv:1404.5997).
     dropout: after each of the two fully connected layers.
     """
-    among("towers", towers, TOWERS)
     return TOWERS[towers](dropout)

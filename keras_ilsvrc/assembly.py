@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, get_origin
 from zipfile import BadZipFile
 
 import keras
@@ -22,6 +22,7 @@ from keras import KerasTensor
 from .blocks import Block, Rule, chain, channel_axis, classifier, dropout, global_pool, rules
 
 Shape = tuple[int | None, int | None, int | None]
+Pooling = Literal[None, "avg", "max"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Builder(Protocol):
         weights: str | PathLike | None = None,
         input_tensor: KerasTensor | None = None,
         input_shape: Shape | None = None,
-        pooling: str | None = None,
+        pooling: Pooling = None,
         classes: int = 1000,
         classifier_activation: str | Callable | None = "softmax",
         name: str | None = None,
@@ -153,7 +154,7 @@ def assemble(
     weights: str | PathLike | None = None,
     input_tensor: KerasTensor | None = None,
     input_shape: Shape | None = None,
-    pooling: str | None = None,
+    pooling: Pooling = None,
     classes: int = 1000,
     classifier_activation: str | Callable | None = "softmax",
     name: str | None = None,
@@ -161,7 +162,7 @@ def assemble(
     weight_decay: float = 0.0,
 ) -> keras.Model:
     """`network` between an image input and its classifiers, as a flat functional model."""
-    check(network, include_top, weights, pooling)
+    check(network, include_top, weights)
     known("classifier_activation", keras.activations, classifier_activation)
     image = image_input(network, include_top, input_tensor, input_shape)
     wishes = kernel_rules(kernel_initializer, weight_decay)
@@ -194,7 +195,7 @@ def network_outputs(
     network: Network,
     image: KerasTensor,
     include_top: bool,
-    pooling: str | None,
+    pooling: Pooling,
     classes: int,
     activation: str | Callable | None,
 ) -> KerasTensor | list[KerasTensor]:
@@ -275,14 +276,7 @@ def agree(shape: Shape, other: Shape) -> bool:
     return len(shape) == len(other) and all(None in pair or len({*pair}) == 1 for pair in pairs)
 
 
-def check(
-    network: Network,
-    include_top: bool,
-    weights: Any,
-    pooling: Any,
-) -> None:
-    if pooling not in (None, "avg", "max"):
-        raise ValueError(f"pooling is None, 'avg' or 'max', not {pooling!r}.")
+def check(network: Network, include_top: bool, weights: Any) -> None:
     if network.auxiliary and not include_top:
         raise ValueError("auxiliary=True adds classifiers, and needs include_top=True.")
     if weights is None:
@@ -352,9 +346,11 @@ KINDS: dict[type, tuple[str, Callable[[Any], bool]]] = {
 
 
 def check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> None:
-    """Raise ValueError unless each number and truth value is one, as its annotation says."""
+    """Raise ValueError unless each number, truth value and literal is one, as annotated."""
     for name, value in arguments.items():
         annotation = parameters[name].annotation
+        if get_origin(annotation) is Literal:
+            among(name, value, get_args(annotation))
         kinds = get_args(annotation) or (annotation,)
         words, right = KINDS.get(kinds[0], ("", lambda value: True))
         optional = NoneType in kinds
@@ -364,5 +360,6 @@ def check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[
 
 def among(name: str, value: Any, right: Any) -> None:
     """Raise ValueError unless `value` is one of the right ones."""
-    if value not in tuple(right):
-        raise ValueError(f"{name} is {', '.join(map(repr, right))}, not {value!r}.")
+    if value not in tuple(right) or isinstance(value, bool):
+        *first, last = map(repr, right)
+        raise ValueError(f"{name} is {', '.join(first)} or {last}, not {value!r}.")

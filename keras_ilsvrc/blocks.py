@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import KerasTensor, layers
@@ -20,6 +20,7 @@ from .layers import LocalResponseNormalization
 
 Block = Callable[[KerasTensor], KerasTensor]
 Sides = int | tuple[int, int]
+Normalization = Literal["batch", None]
 
 
 class Rule(NamedTuple):
@@ -206,6 +207,12 @@ def norm(*, name: str = "bn", **arguments: Any) -> Block:
         return layers.BatchNormalization(channel_axis(), name=named(name), **options)(x)
 
     return apply
+
+
+def without_norm(normalization: Normalization) -> tuple[Rule, ...]:
+    """With None the rules that leave normalization out, and give convolutions biases instead."""
+    absent = Rule("norm", {"absent": True}), Rule("conv", {"use_bias": True})
+    return () if normalization else absent
 
 
 def lrn(*, name: str = "lrn", **arguments: Any) -> Block:

@@ -9,7 +9,17 @@ from typing import Literal
 
 from . import alexnet, densenet, inception_v1, resnet, resnet_v2, senet, vgg
 from .assembly import Network, among, builder
-from .blocks import Block, chain, conv, global_pool, lrn, max_pool, under
+from .blocks import (
+    Block,
+    Normalization,
+    chain,
+    conv,
+    global_pool,
+    lrn,
+    max_pool,
+    under,
+    without_norm,
+)
 
 cifar_builder = partial(builder, classes=10, size="32 x 32 x 3")
 
@@ -30,9 +40,9 @@ def check_depth(depth: int, per_block: int = 6) -> None:
 def ResNet(
     depth: int,
     *,
-    shortcut: str | None = "A",
+    shortcut: resnet.Shortcut = "A",
     width: int = 16,
-    normalization: str | None = "batch",
+    normalization: Normalization = "batch",
 ) -> Network:
     """depth: weight layers, 6n + 2: 20, 32, 44, 56, 110 and 1202 in the paper. Beyond about 450
         Keras' own walks over the graph (loading, cloning) need a higher
@@ -46,7 +56,7 @@ def ResNet(
 
 
 @cifar_builder("PlainNet", "The plain network of arXiv:1512.03385, section 4.2.")
-def PlainNet(depth: int, *, width: int = 16, normalization: str | None = "batch") -> Network:
+def PlainNet(depth: int, *, width: int = 16, normalization: Normalization = "batch") -> Network:
     """depth: weight layers, 6n + 2: 20, 32, 44, 56 and 110 in the paper.
     width: filters of the first stage; the paper's is 16.
     normalization: "batch", or None: biases instead.
@@ -55,18 +65,18 @@ def PlainNet(depth: int, *, width: int = 16, normalization: str | None = "batch"
 
 
 def residual_network(
-    depth: int, shortcut: str | None, width: int, normalization: str | None
+    depth: int, shortcut: resnet.Shortcut, width: int, normalization: Normalization
 ) -> Network:
     """Section 4.2; without shortcut the plain network."""
     check_depth(depth)
     name = f"cifar_{'resnet' if shortcut else 'plain'}{depth}"
     body = resnet.cifar(depth, width, shortcut)
-    return Network(body, rules=resnet.without_norm(normalization), size=32, least=4, name=name)
+    return Network(body, rules=without_norm(normalization), size=32, least=4, name=name)
 
 
 @cifar_builder("SEResNet", "The SE-ResNet of arXiv:1709.01507, table 4.")
 def SEResNet(
-    depth: int, *, se_ratio: int | None = 16, shortcut: str | None = "A", width: int = 16
+    depth: int, *, se_ratio: int | None = 16, shortcut: resnet.Shortcut = "A", width: int = 16
 ) -> Network:
     """depth: weight layers, 6n + 2; 110 in the paper.
     se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
@@ -85,9 +95,9 @@ def ResNetV2(
     *,
     bottleneck: bool | None = None,
     activation_order: str = "full pre-activation",
-    shortcut: str | None = "paper",
+    shortcut: Literal["paper", "A", "B", "C", None] = "paper",
     width: int = 16,
-    normalization: str | None = "batch",
+    normalization: Normalization = "batch",
 ) -> Network:
     """depth: weight layers: 6n + 2, or 9n + 2 with bottlenecks; 110, 164 and 1001 in the paper.
     bottleneck: whether the units are bottlenecks; None: from 164 layers on, as in the paper.
@@ -100,12 +110,10 @@ def ResNetV2(
     """
     bottlenecks = depth >= 164 if bottleneck is None else bottleneck
     check_depth(depth, 9 if bottlenecks else 6)
-    resnet_v2.check_order(activation_order)
-    among("shortcut", shortcut, ("paper", *resnet.SHORTCUTS, None))
-    chosen = ("B" if bottlenecks else "A") if shortcut == "paper" else shortcut
+    chosen: resnet.Shortcut = ("B" if bottlenecks else "A") if shortcut == "paper" else shortcut
     blocks = (depth - 2) // (9 if bottlenecks else 6)
     body = resnet_v2.cifar(blocks, width, bottlenecks, chosen, activation_order)
-    rules = resnet.without_norm(normalization)
+    rules = without_norm(normalization)
     return Network(body, rules=rules, size=32, least=4, name=f"cifar_resnet{depth}v2")
 
 
@@ -150,7 +158,7 @@ def VGG(
     depth: Literal[11, 13, 16, 19] = 16,
     *,
     column: str | None = None,
-    normalization: str | None = None,
+    normalization: Normalization = None,
     dropout: float = 0.5,
     width: int = 64,
 ) -> Network:
@@ -161,7 +169,6 @@ def VGG(
     dropout: after each of the two fully connected layers, of 8 * width units.
     width: filters of the first stage; the paper's is 64.
     """
-    among("depth", depth, vgg.COLUMNS)
     among("column", column, (*vgg.COLUMNS[depth], None))
     widths = tuple(width * n // 64 for n in vgg.WIDTHS)
     body = vgg.body(column or vgg.COLUMNS[depth][0], normalization, widths)
@@ -178,7 +185,6 @@ def AlexNet(
     width: filters of the first convolution, in proportion to which all others change; None: the
         paper's, 96 with two towers and 64 with one.
     """
-    among("towers", towers, alexnet.TOWERS)
     table = alexnet.TWO_TOWERS if towers == 2 else alexnet.ONE_TOWER
     share = (width or table["conv1"][0]) / table["conv1"][0]
     scaled = {name: (even(row[0] * share), *row[1:]) for name, row in table.items()}
@@ -191,7 +197,7 @@ def AlexNet(
         three, four, five, halved("pool5"),
     )  # fmt: skip
     head = alexnet.fully_connected(dropout, even(4096 * share), bias=1 if towers == 2 else 0)
-    return Network(body, head, rules=alexnet.GAUSSIAN, size=32, least=4, name="cifar_alexnet")
+    return Network(body, head, rules=alexnet.gaussian(), size=32, least=4, name="cifar_alexnet")
 
 
 def halved(name: str) -> Block:
@@ -208,7 +214,7 @@ def even(number: float) -> int:
 def GoogLeNet(
     *,
     auxiliary: bool = False,
-    normalization: str | None = None,
+    normalization: Normalization = None,
     dropout: float = 0.4,
     width: int = 64,
 ) -> Network:
@@ -228,7 +234,7 @@ def GoogLeNet(
         chain(inception_v1.unit("conv1", 3 * width, 3), inception_v1.modules(scaled)),
         dropout=dropout,
         auxiliary=heads,
-        rules=(*resnet.without_norm(normalization), *inception_v1.RULES),
+        rules=(*without_norm(normalization), *inception_v1.RULES),
         size=32,
         least=4,
         name="cifar_googlenet",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .assembly import Network, builder
 from .blocks import (
     Block,
+    Normalization,
     Rule,
     avg_pool,
     branches,
@@ -24,8 +25,8 @@ from .blocks import (
     norm,
     relu,
     under,
+    without_norm,
 )
-from .resnet import without_norm
 
 
 class Row(NamedTuple):
@@ -114,7 +115,7 @@ def auxiliary_heads(
 
 @builder("GoogLeNet", "GoogLeNet (Inception v1), arXiv:1409.4842, table 1.", "googlenet")
 def GoogLeNet(
-    *, auxiliary: bool = False, normalization: str | None = None, dropout: float = 0.4
+    *, auxiliary: bool = False, normalization: Normalization = None, dropout: float = 0.4
 ) -> Network:
     """auxiliary: whether to add the two classifiers on top of modules 4a and 4d: the outputs are
         [predictions, aux1, aux2]. To train: compile(optimizer, [loss] * 3, loss_weights=[1, 0.3,

@@ -6,14 +6,14 @@ those for CIFAR-10. A plain net is the same sentence as a residual one, without 
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from keras import KerasTensor
 
-from .assembly import Builder, Network, among, builder
+from .assembly import Builder, Network, builder
 from .blocks import (
     Block,
-    Rule,
+    Normalization,
     chain,
     channels,
     conv,
@@ -25,6 +25,7 @@ from .blocks import (
     relu,
     residual,
     under,
+    without_norm,
 )
 
 
@@ -42,6 +43,8 @@ class Step(NamedTuple):
 
 Branch = Callable[[int, Step], Block]
 OutputStride = Literal[8, 16, 32]
+Shortcut = Literal["A", "B", "C", None]
+StrideOn = Literal["1x1", "3x3"]
 
 
 def unit(
@@ -71,7 +74,7 @@ def bottleneck(
     filters: int,
     step: Step,
     *,
-    stride_on: str = "1x1",
+    stride_on: StrideOn = "1x1",
     width: int | None = None,
     groups: int = 1,
 ) -> Block:
@@ -86,7 +89,7 @@ def bottleneck(
 
 
 # (stride, dilation) of a bottleneck's first 1x1 and of its 3x3 convolution.
-STRIDES: dict[str, Callable[[Step], tuple[tuple[int, int], tuple[int, int]]]] = {
+STRIDES: dict[StrideOn, Callable[[Step], tuple[tuple[int, int], tuple[int, int]]]] = {
     "1x1": lambda step: ((step.stride, 1), (1, step.after)),
     "3x3": lambda step: ((1, 1), (step.stride, step.before)),
 }
@@ -128,17 +131,11 @@ def where_dimensions_change(shortcut: Branch) -> Branch:
     return choose
 
 
-SHORTCUTS: dict[str, Branch] = {
+SHORTCUTS: dict[Shortcut, Branch] = {
     "A": where_dimensions_change(zero_padding),
     "B": where_dimensions_change(projection),
     "C": projection,
 }
-
-
-def check_shortcut(shortcut: str | None) -> None:
-    """Raise ValueError unless `shortcut` is an option of section 4.1, or None."""
-    if shortcut not in (*SHORTCUTS, None):
-        raise ValueError(f'shortcut is "A", "B", "C" or None (a plain net), not {shortcut!r}.')
 
 
 # --- networks --------------------------------------------------------------------------------
@@ -203,36 +200,23 @@ def stem(width: int = 64) -> Block:
     )
 
 
-def without_norm(normalization: str | None) -> tuple[Rule, ...]:
-    """The rules that leave normalization out, and give the convolutions biases in its place."""
-    if normalization not in ("batch", None):
-        raise ValueError(f'normalization is "batch" or None, not {normalization!r}.')
-    return (
-        () if normalization else (Rule("norm", {"absent": True}), Rule("conv", {"use_bias": True}))
-    )
-
-
-def check_output_stride(output_stride: int) -> None:
-    """Raise ValueError unless it is 8, 16 or 32."""
-    among("output_stride", output_stride, get_args(OutputStride))
-
-
 def imagenet(
-    block: Branch, blocks: tuple[int, ...], output_stride: int, normalization: str | None = "batch"
+    block: Branch,
+    blocks: tuple[int, ...],
+    output_stride: int,
+    normalization: Normalization = "batch",
 ) -> Network:
     """Table 1: conv1, pooling, four stages of `block`."""
-    check_output_stride(output_stride)
     return Network(
         chain(stem(), stages(block, blocks, 64, output_stride)),
         rules=without_norm(normalization),
     )
 
 
-def cifar(depth: int, width: int, shortcut: str | None, branch: Branch = basic) -> Block:
+def cifar(depth: int, width: int, shortcut: Shortcut, branch: Branch = basic) -> Block:
     """Section 4.2: a 3x3 convolution, then 2n layers on each of three image sizes."""
     n = (depth - 2) // 6
-    check_shortcut(shortcut)
-    block = after_addition(branch, SHORTCUTS[shortcut] if shortcut else None, 1)
+    block = after_addition(branch, SHORTCUTS.get(shortcut), 1)
     return chain(
         under("conv1", conv(width, 3), norm(), relu()), stages(block, (n, n, n), width, first=1)
     )
@@ -244,10 +228,10 @@ def _resnet(depth: int) -> Builder:
     @builder(f"ResNet{depth}", f"ResNet-{depth} of arXiv:1512.03385, table 1.", f"resnet{depth}")
     def describe(
         *,
-        shortcut: str | None = "B",
-        stride_on: str = "1x1",
+        shortcut: Shortcut = "B",
+        stride_on: StrideOn = "1x1",
         output_stride: OutputStride = 32,
-        normalization: str | None = "batch",
+        normalization: Normalization = "batch",
     ) -> Network:
         """shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
             change), "C" (projections everywhere), or None for the plain net of figure 3.
@@ -259,10 +243,8 @@ def _resnet(depth: int) -> Builder:
             unchanged.
         normalization: "batch", or None: biases instead.
         """
-        among("stride_on", stride_on, STRIDES)
-        check_shortcut(shortcut)
         chosen = partial(branch, stride_on=stride_on) if branch is bottleneck else branch
-        block = after_addition(chosen, SHORTCUTS[shortcut] if shortcut else None, expansion)
+        block = after_addition(chosen, SHORTCUTS.get(shortcut), expansion)
         return imagenet(block, blocks, output_stride, normalization)
 
     return describe
@@ -276,7 +258,7 @@ def _plain(depth: int) -> Builder:
         f"The plain network of {depth} layers of arXiv:1512.03385, figure 3.",
         f"plain{depth}",
     )
-    def describe(*, normalization: str | None = "batch") -> Network:
+    def describe(*, normalization: Normalization = "batch") -> Network:
         """normalization: "batch", or None: biases instead."""
         return imagenet(after_addition(branch, None, expansion), blocks, 32, normalization)
 

@@ -14,6 +14,7 @@ from keras import KerasTensor
 from .assembly import Builder, Network, among, builder
 from .blocks import (
     Block,
+    Normalization,
     Rule,
     chain,
     channels,
@@ -24,16 +25,16 @@ from .blocks import (
     relu,
     residual,
     under,
+    without_norm,
 )
 from .resnet import (
     STRIDES,
     Branch,
     OutputStride,
+    Shortcut,
     Step,
-    check_output_stride,
-    check_shortcut,
+    StrideOn,
     stages,
-    without_norm,
     zero_padding,
 )
 
@@ -65,6 +66,12 @@ IMAGENET = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 2
 RULES = (Rule("max_pool", {"padding": "lowest"}, "*pool1_pool"),)
 
 
+def order_of(activation_order: str) -> Order:
+    """A row of figure 4; ValueError if there is none of this name."""
+    among("activation_order", activation_order, FIGURE_4)
+    return FIGURE_4[activation_order]
+
+
 def activation(words: str) -> Block:
     """A cell of figure 4, spelled out."""
     leaves = {"BN": norm(), "ReLU": relu()}
@@ -88,7 +95,7 @@ def basic(filters: int, step: Step, order: Order) -> Block:
     return convolutions(rows, order)
 
 
-def bottleneck(filters: int, step: Step, order: Order, *, stride_on: str = "3x3") -> Block:
+def bottleneck(filters: int, step: Step, order: Order, *, stride_on: StrideOn = "3x3") -> Block:
     """1x1, 3x3, 1x1 convolutions."""
     (stride, _), second = STRIDES[stride_on](step)
     return convolutions(
@@ -136,7 +143,7 @@ def unit(
     branch: Callable[[int, Step, Order], Block],
     expansion: int,
     order: Order,
-    shortcut: str | None,
+    shortcut: Shortcut,
     filters: int,
     step: Step,
 ) -> Block:
@@ -163,10 +170,10 @@ def unit(
 
 
 def imagenet(
-    depth: int, shortcut: str | None, activation_order: str, stride_on: str, output_stride: int
+    depth: int, shortcut: Shortcut, activation_order: str, stride_on: StrideOn, output_stride: int
 ) -> Block:
     """conv1, pooling, four stages, and the last activation."""
-    order = FIGURE_4[activation_order]
+    order = order_of(activation_order)
     block = partial(unit, partial(bottleneck, stride_on=stride_on), 4, order, shortcut)
     return chain(
         under("conv1", conv(64, 7, 2), activation(order.stem)),
@@ -177,10 +184,10 @@ def imagenet(
 
 
 def cifar(
-    blocks: int, width: int, bottlenecks: bool, shortcut: str | None, activation_order: str
+    blocks: int, width: int, bottlenecks: bool, shortcut: Shortcut, activation_order: str
 ) -> Block:
     """Three stages of `blocks` units; a bottleneck's stride is on its first convolution."""
-    order = FIGURE_4[activation_order]
+    order = order_of(activation_order)
     branch = partial(bottleneck, stride_on="1x1") if bottlenecks else basic
     block = partial(unit, branch, 4 if bottlenecks else 1, order, shortcut)
     return chain(
@@ -190,11 +197,6 @@ def cifar(
     )
 
 
-def check_order(activation_order: str) -> None:
-    """Raise ValueError unless `activation_order` is one of figure 4."""
-    among("activation_order", activation_order, FIGURE_4)
-
-
 def _resnet_v2(depth: int) -> Builder:
     @builder(
         f"ResNet{depth}V2", f"ResNet-{depth} of arXiv:1603.05027, table 5.", f"resnet{depth}v2"
@@ -202,10 +204,10 @@ def _resnet_v2(depth: int) -> Builder:
     def describe(
         *,
         activation_order: str = "full pre-activation",
-        shortcut: str | None = "B",
-        stride_on: str = "3x3",
+        shortcut: Shortcut = "B",
+        stride_on: StrideOn = "3x3",
         output_stride: OutputStride = 32,
-        normalization: str | None = "batch",
+        normalization: Normalization = "batch",
     ) -> Network:
         """activation_order: of figure 4: "original", "BN after addition", "ReLU before addition",
             "ReLU-only pre-activation" or "full pre-activation".
@@ -218,10 +220,6 @@ def _resnet_v2(depth: int) -> Builder:
             unchanged.
         normalization: "batch", or None: biases instead.
         """
-        check_order(activation_order)
-        check_shortcut(shortcut)
-        among("stride_on", stride_on, STRIDES)
-        check_output_stride(output_stride)
         body = imagenet(depth, shortcut, activation_order, stride_on, output_stride)
         return Network(body, rules=(*without_norm(normalization), *RULES))
 

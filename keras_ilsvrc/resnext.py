@@ -5,16 +5,16 @@ Networks, arXiv:1611.05431.
 from functools import partial
 from typing import Literal
 
-from .assembly import Builder, Network, among, builder
+from .assembly import Builder, Network, builder
 from .blocks import Block
 from .resnet import (
     SHORTCUTS,
     TABLE_1,
     OutputStride,
+    Shortcut,
     Step,
     after_addition,
     bottleneck,
-    check_shortcut,
     imagenet,
 )
 
@@ -26,7 +26,7 @@ TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4, 64: 4}
 Cardinality = Literal[1, 2, 4, 8, 32, 64]
 
 
-def aggregated(filters: int, step: Step, cardinality: int) -> Block:
+def aggregated(filters: int, step: Step, cardinality: Cardinality) -> Block:
     """Figure 3(c): C paths of width d, as a convolution in C groups; it has the stride."""
     width = cardinality * TABLE_2[cardinality] * filters // 64
     return bottleneck(filters, step, stride_on="3x3", width=width, groups=cardinality)
@@ -37,7 +37,7 @@ def _resnext(depth: int) -> Builder:
     def describe(
         *,
         cardinality: Cardinality = 32,
-        shortcut: str | None = "B",
+        shortcut: Shortcut = "B",
         output_stride: OutputStride = 32,
     ) -> Network:
         """cardinality: groups of the 3x3 convolutions: 1, 2, 4, 8 or 32, of the widths of table 2;
@@ -46,10 +46,8 @@ def _resnext(depth: int) -> Builder:
             change), "C" (projections everywhere), or None for a net without shortcuts.
         output_stride: 8, 16 or 32, as in ResNet50.
         """
-        among("cardinality", cardinality, TABLE_2)
-        check_shortcut(shortcut)
         branch = partial(aggregated, cardinality=cardinality)
-        block = after_addition(branch, SHORTCUTS[shortcut] if shortcut else None, 4)
+        block = after_addition(branch, SHORTCUTS.get(shortcut), 4)
         return imagenet(block, TABLE_1[depth][2], output_stride)
 
     return describe

@@ -8,7 +8,7 @@ from functools import partial
 from keras import KerasTensor
 
 from . import inception_v2, resnext
-from .assembly import Builder, Network, among, builder
+from .assembly import Builder, Network, builder
 from .blocks import (
     Block,
     chain,
@@ -25,14 +25,13 @@ from .blocks import (
 )
 from .resnet import (
     SHORTCUTS,
-    STRIDES,
     TABLE_1,
     Branch,
     OutputStride,
     Step,
+    StrideOn,
     after_addition,
     bottleneck,
-    check_output_stride,
     imagenet,
     stages,
     unit,
@@ -69,14 +68,13 @@ def _se_resnet(depth: int) -> Builder:
         f"SEResNet{depth}", f"SE-ResNet-{depth} of arXiv:1709.01507, table 1.", f"se_resnet{depth}"
     )
     def describe(
-        *, se_ratio: int | None = 16, stride_on: str = "1x1", output_stride: OutputStride = 32
+        *, se_ratio: int | None = 16, stride_on: StrideOn = "1x1", output_stride: OutputStride = 32
     ) -> Network:
         """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
         stride_on: the convolution of a bottleneck that halves the image: "1x1" (as released), or
             "3x3".
         output_stride: 8, 16 or 32, as in ResNet50.
         """
-        among("stride_on", stride_on, STRIDES)
         branch = excited(partial(bottleneck, stride_on=stride_on), se_ratio)
         block = after_addition(branch, SHORTCUTS["B"], 4)
         return imagenet(block, TABLE_1[depth][2], output_stride)
@@ -98,7 +96,6 @@ def SEResNeXt50(
     cardinality: groups of the 3x3 convolutions, as in ResNeXt50.
     output_stride: 8, 16 or 32, as in ResNet50.
     """
-    among("cardinality", cardinality, resnext.TABLE_2)
     branch = excited(partial(resnext.aggregated, cardinality=cardinality), se_ratio)
     block = after_addition(branch, SHORTCUTS["B"], 4)
     return imagenet(block, TABLE_1[50][2], output_stride)
@@ -150,7 +147,6 @@ def SENet154(
     output_stride: 8, 16 or 32, as in ResNet50.
     dropout: before the classifier.
     """
-    check_output_stride(output_stride)
     shortcut = where_dimensions_change(projection_154)
     block = after_addition(excited(bottleneck_154, se_ratio), shortcut, 4)
     body = chain(stem_154(), stages(block, TABLE_1[152][2], 64, output_stride))

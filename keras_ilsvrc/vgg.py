@@ -2,11 +2,26 @@
 arXiv:1409.1556.
 """
 
+from collections.abc import Callable
+
 from keras import KerasTensor
 
 from .alexnet import fully_connected
 from .assembly import Builder, Network, among, builder
-from .blocks import Block, Rule, chain, conv, identity, lrn, max_pool, norm, relu, sides, under
+from .blocks import (
+    Block,
+    Normalization,
+    Rule,
+    chain,
+    conv,
+    identity,
+    lrn,
+    max_pool,
+    norm,
+    relu,
+    sides,
+    under,
+)
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -43,11 +58,14 @@ def normalized_unit(number: int, filters: int, kernel: int) -> Block:
     )
 
 
-UNITS = {None: plain_unit, "batch": normalized_unit}
+UNITS: dict[Normalization, Callable[[int, int, int], Block]] = {
+    None: plain_unit,
+    "batch": normalized_unit,
+}
 
 
 def stage(
-    name: str, filters: int, kernels: tuple[int, ...], normalization: str | None, after: Block
+    name: str, filters: int, kernels: tuple[int, ...], normalization: Normalization, after: Block
 ) -> Block:
     """Convolutions, `after` them, and a max-pool."""
     units = (UNITS[normalization](i, filters, kernel) for i, kernel in enumerate(kernels, 1))
@@ -59,9 +77,8 @@ def pool(x: KerasTensor) -> KerasTensor:
     return x if 1 in sides(x) else max_pool(2, 2, padding="valid")(x)
 
 
-def body(column: str, normalization: str | None, widths: tuple[int, ...] = WIDTHS) -> Block:
+def body(column: str, normalization: Normalization, widths: tuple[int, ...] = WIDTHS) -> Block:
     """A column of table 1 down to its last max-pool."""
-    among("normalization", normalization, UNITS)
     rows = zip(widths, TABLE_1[column], strict=True)
     stages = (
         stage(f"block{i}", *row, normalization, lrn() if column == "A-LRN" and i == 1 else identity)
@@ -77,7 +94,7 @@ def _vgg(depth: int) -> Builder:
         f"VGG{depth}", f"VGG with {depth} weight layers, arXiv:1409.1556, table 1.", f"vgg{depth}"
     )
     def describe(
-        *, column: str = default, normalization: str | None = None, dropout: float = 0.5
+        *, column: str = default, normalization: Normalization = None, dropout: float = 0.5
     ) -> Network:
         """column: of table 1: VGG11 "A" or "A-LRN", VGG13 "B", VGG16 "D" or "C", VGG19 "E".
         normalization: None (the paper), or "batch": after each convolution, which keeps its bias.

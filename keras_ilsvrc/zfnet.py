@@ -4,7 +4,7 @@ AlexNet with smaller filters and a smaller stride in its first layers (figure 3)
 "contrast normalized across feature maps" without constants: AlexNet's are used.
 """
 
-from .alexnet import GAUSSIAN, fully_connected
+from .alexnet import fully_connected, gaussian
 from .assembly import Network, builder
 from .blocks import Block, chain, conv, lrn, max_pool, pad, under
 
@@ -40,4 +40,4 @@ def body() -> Block:
 @builder("ZFNet", "ZFNet, arXiv:1311.2901, figure 3.", "zfnet")
 def ZFNet(*, dropout: float = 0.5) -> Network:
     """dropout: after each of the two fully connected layers."""
-    return Network(body(), fully_connected(dropout), rules=GAUSSIAN, least=53)
+    return Network(body(), fully_connected(dropout), rules=gaussian(), least=53)

@@ -96,8 +96,11 @@ def test_in_mixed_precision_the_classifier_stays_in_float32(network, policy):
         model = build(name)
     finally:
         keras.config.set_dtype_policy("float32")
-    y = model(images(model, 1), training=False)
+    draw(model)
+    # With the statistics of the batch: those of a start would let sums overflow in float16.
+    y = keras.ops.convert_to_numpy(model(images(model, 2), training=True))
     assert model.layers[-2].compute_dtype == policy.removeprefix("mixed_")
     assert model.get_layer("predictions").compute_dtype == "float32"
-    assert keras.backend.standardize_dtype(y.dtype) == "float32"
-    assert np.abs(keras.ops.convert_to_numpy(y) - 1 / CLASSES).max() < 1e-6
+    assert y.dtype == "float32"
+    assert np.abs(y.sum(-1) - 1).max() < 1e-6
+    assert y.std() > 1e-6

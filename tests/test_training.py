@@ -65,8 +65,7 @@ def outputs(model):
 def network(request):
     model = build(request.param)
     draw(model)
-    yield request.param, model
-    keras.backend.clear_session()
+    return request.param, model
 
 
 def test_one_training_step_lowers_the_loss_of_its_batch(network, record_property):

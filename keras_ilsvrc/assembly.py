@@ -360,6 +360,6 @@ def check_kinds(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[
 
 def among(name: str, value: Any, right: Any) -> None:
     """Raise ValueError unless `value` is one of the right ones."""
-    if value not in tuple(right) or isinstance(value, bool):
+    if value not in tuple(right) or isinstance(value, bool | float):
         *first, last = map(repr, right)
         raise ValueError(f"{name} is {', '.join(first)} or {last}, not {value!r}.")

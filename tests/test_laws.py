@@ -550,7 +550,7 @@ WRONG = [
     *wrong(["DenseNet121", "cifar.DenseNet"], "growth", (0, -12, 2.5), "positive whole number"),
     *wrong(["cifar.DenseNet"], "compression", (0, -0.5, 1.5), "compression is (above )?0"),
     *wrong(["cifar.DenseNet"], "depth", (4, 12, 41), r"6n \+ 4"),
-    *wrong(["cifar.VGG"], "depth", (12, "16", None), "11, 13, 16 or 19"),
+    *wrong(["cifar.VGG"], "depth", (12, 16.0, "16", None), "11, 13, 16 or 19"),
     *wrong(["cifar.ResNet", "cifar.PlainNet", "cifar.SEResNet", "cifar.ResNetV2"],
            "depth", (2, 21), r"6n \+ 2"),
     *wrong(["cifar.ResNet", "cifar.PlainNet", "cifar.SEResNet", "cifar.ResNetV2", "cifar.DenseNet"],

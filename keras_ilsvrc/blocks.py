@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import KerasTensor, layers
 
-from .layers import LocalResponseNormalization
+from .layers import BatchNormalization, LocalResponseNormalization
 
 Block = Callable[[KerasTensor], KerasTensor]
 Sides = int | tuple[int, int]
@@ -204,7 +204,7 @@ def norm(*, name: str = "bn", **arguments: Any) -> Block:
         options = given("norm", name, arguments)
         if options.pop("absent", False):
             return x
-        return layers.BatchNormalization(channel_axis(), name=named(name), **options)(x)
+        return BatchNormalization(channel_axis(), name=named(name), **options)(x)
 
     return apply
 

@@ -1,6 +1,19 @@
 """Networks as they are used, once trained."""
 
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 import keras
+import numpy as np
+from keras import layers, ops
+
+from .anatomy import graph_of, tensors
+from .assembly import deep_recursion
+from .layers import BatchNormalization, LocalResponseNormalization
+
+log = logging.getLogger(__name__)
 
 
 def drop_auxiliary(model: keras.Model) -> keras.Model:
@@ -28,3 +41,181 @@ def drop_auxiliary(model: keras.Model) -> keras.Model:
             f'whose names begin with "aux" are dropped.'
         )
     return keras.Model(model.input, model.outputs[0], name=model.name) if names[1:] else model
+
+
+# --- in Keras' own layers ----------------------------------------------------------------------
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """`model` in Keras' own layers, for deployment: its file opens without this package.
+
+    Args:
+        model: a functional model.
+
+    Returns:
+        A model of the same name, layers' names and weights (copied), not compiled. Batch
+        normalization is Keras' layer; local response normalization its operations.
+
+    Raises:
+        ValueError: `model` is not functional.
+    """
+    copy = rewritten(model, own_kind)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def own_kind(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A new layer of the same configuration, of Keras' own kind where there is one."""
+    kind = layers.BatchNormalization if type(layer) is BatchNormalization else type(layer)
+    return kind.from_config(layer.get_config())
+
+
+def spelled_out(layer: Any, *inputs: Any, **options: Any) -> Any:
+    """The layer's output; that of local response normalization by the operations it is made of."""
+    if isinstance(layer, LocalResponseNormalization):
+        return layer.call(*inputs)
+    return layer(*inputs, **options)
+
+
+def rewritten(
+    model: keras.Model,
+    layer: Callable[[keras.layers.Layer], keras.layers.Layer],
+    call: Callable[..., Any] = spelled_out,
+) -> keras.Model:
+    """The graph of `model`, of other layers, called in another way."""
+    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
+        raise ValueError(f"model is a functional keras.Model, not {model!r}.")
+    names = {id(x.output): x.name for x in model.layers if isinstance(x, layers.InputLayer)}
+    inputs = keras.tree.map_structure(
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names.get(id(x))),
+        model.input,
+    )
+    with deep_recursion():
+        return keras.models.clone_model(model, inputs, layer, call)
+
+
+# --- normalization folded into convolutions ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What of a model can be folded. `str` gives sentences.
+
+    Attributes:
+        normalizations: the convolution that takes a normalization in, by the latter's name.
+        activations: the convolution that takes an activation in, by the latter's name.
+        kept: why a normalization stays, by its name.
+    """
+
+    normalizations: Mapping[str, str] = field(default_factory=dict)
+    activations: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        total = len(self.normalizations) + len(self.kept)
+        head = (
+            f"{len(self.normalizations)} of {total} normalizations are folded into convolutions, "
+            f"and {len(self.activations)} activations with them."
+        )
+        return "\n".join([head, *(f"{name} stays: {why}." for name, why in self.kept.items())])
+
+
+def fold_batch_norm(model: keras.Model) -> keras.Model:
+    """`model` for inference, each convolution and the normalization behind it one convolution.
+
+    With the moving averages the two are W * x + b with W scaled by gamma / sqrt(variance +
+    epsilon), filter by filter. A normalization that follows no convolution, as before the
+    activations of ResNet v2 and DenseNet, stays: `folding(model)` says which, and why; so
+    does the log, at level INFO.
+
+    Args:
+        model: a functional model.
+
+    Returns:
+        A model in Keras' own layers, not compiled; outputs are equal but for rounding. The
+        activation behind a folded normalization is that of the convolution.
+
+    Raises:
+        ValueError: `model` is not functional.
+    """
+    found = folding(model)
+    log.info("%s: %s", model.name, found)
+    into = {conv: bn for bn, conv in found.normalizations.items()}
+    activations = {
+        conv: model.get_layer(name).get_config()["activation"]
+        for name, conv in found.activations.items()
+    }
+    gone = {*found.normalizations, *found.activations}
+
+    def folded(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name not in into:
+            return own_kind(layer)
+        activation = activations.get(layer.name)
+        wider = {"use_bias": True, "activation": activation}
+        return layers.Conv2D.from_config({**layer.get_config(), **wider})
+
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        return inputs[0] if layer.name in gone else spelled_out(layer, *inputs, **options)
+
+    copy = rewritten(model, folded, call)
+    for layer in copy.layers:
+        origin = model.get_layer(layer.name)
+        merged = layer.name in into
+        layer.set_weights(
+            weights(origin, model.get_layer(into[layer.name])) if merged else origin.get_weights()
+        )
+    return copy
+
+
+def weights(conv: keras.layers.Conv2D, norm: keras.layers.BatchNormalization) -> list[np.ndarray]:
+    """Kernel and bias of the convolution that is both."""
+    gamma, beta, mean, variance, bias = (
+        np.float64(ops.convert_to_numpy(value)) if value is not None else absent
+        for value, absent in (
+            (norm.gamma, 1.0), (norm.beta, 0.0),
+            (norm.moving_mean, 0.0), (norm.moving_variance, 1.0),
+            (conv.bias, 0.0),
+        )
+    )  # fmt: skip
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    return [ops.convert_to_numpy(conv.kernel) * factor, beta + (bias - mean) * factor]
+
+
+def folding(model: keras.Model) -> Folding:
+    """What `fold_batch_norm` makes of `model`.
+
+    Raises:
+        ValueError: the model is not functional, not flat, not of one input of images, or calls a
+            layer more than once.
+    """
+    graph = graph_of(model)
+    maker = {id(op.output): op for op in graph.operations}
+    hearers: dict[int, list[Any]] = {id(y): [None] for y in graph.outputs}
+    for op in graph.operations:
+        for x in tensors(op.input):
+            hearers.setdefault(id(x), []).append(op)
+    normalizations, activations, kept = {}, {}, {}
+    for norm in graph.operations:
+        if isinstance(norm, layers.BatchNormalization):
+            conv = maker.get(id(norm.input))
+            if why := obstacle(conv, norm, hearers):
+                kept[norm.name] = why
+                continue
+            normalizations[norm.name] = conv.name
+            match hearers[id(norm.output)]:
+                case [layers.Activation() as activation] if activation.dtype == conv.dtype:
+                    activations[activation.name] = conv.name
+    return Folding(normalizations, activations, kept)
+
+
+def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | None:
+    """Why `norm` cannot be folded into what it follows, or None."""
+    if type(conv) is not layers.Conv2D:
+        return f"it follows {conv.name} ({type(conv).__name__})" if conv else "it follows the input"
+    if len(hearers[id(conv.output)]) > 1:
+        return f"it is not the only one that hears {conv.name}"
+    if conv.activation is not keras.activations.linear:
+        return f"{conv.name} has an activation of its own"
+    if norm.axis % 4 != (3 if conv.data_format == "channels_last" else 1):
+        return f"its axis is not that of {conv.name}'s filters"
+    return None

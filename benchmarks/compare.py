@@ -2,42 +2,28 @@
 
 import statistics
 from collections.abc import Callable
-from time import perf_counter
 from typing import NamedTuple
+
+Quartiles = tuple[float, float, float]
 
 
 class Comparison(NamedTuple):
-    """Seconds of ours and of theirs, and the quartiles of ours / theirs over the pairs."""
+    """Seconds of both (medians), and the quartiles of theirs / ours over the pairs: how many times
+    faster ours is.
+    """
 
-    what: str
     ours: float
     theirs: float
-    ratios: tuple[float, float, float]
-
-    def row(self) -> str:
-        """A line of a Markdown table."""
-        low, middle, high = self.ratios
-        seconds = f"{self.ours:.3f} | {self.theirs:.3f}"
-        return f"| {self.what} | {seconds} | {middle:.2f} ({low:.2f} ... {high:.2f}) |"
+    ratios: Quartiles
 
 
-HEADING = "| what | ours, s | theirs, s | ours / theirs (quartiles) |\n|---|---|---|---|"
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return perf_counter() - start
-
-
-def compare(
-    what: str,
-    ours: Callable[[], float],
-    theirs: Callable[[], float],
-    rounds: int = 9,
-) -> Comparison:
+def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = 9) -> Comparison:
     """Both are functions that give the seconds they took; what they need once comes before."""
     pairs = [(ours(), theirs()) for _ in range(rounds)]
-    mine, other = zip(*pairs, strict=True)
-    low, middle, high = statistics.quantiles([a / b for a, b in pairs], n=4)
-    return Comparison(what, statistics.median(mine), statistics.median(other), (low, middle, high))
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Comparison(mine, other, quartiles([b / a for a, b in pairs]))
+
+
+def quartiles(values: list[float]) -> Quartiles:
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high

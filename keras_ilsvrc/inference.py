@@ -211,7 +211,8 @@ def folding(model: keras.Model) -> Folding:
 def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | None:
     """Why `norm` cannot be folded into what it follows, or None."""
     if type(conv) is not layers.Conv2D:
-        return f"it follows {conv.name} ({type(conv).__name__})" if conv else "it follows the input"
+        what = f"{conv.name}, a {type(conv).__name__}" if conv else "the input"
+        return f"it follows {what}, not a convolution"
     if len(hearers[id(conv.output)]) > 1:
         return f"it is not the only one that hears {conv.name}"
     if conv.activation is not keras.activations.linear:

@@ -100,6 +100,7 @@ class Crew:
         paths = str(spec_path), str(folder / "data.npz")
         command = [sys.executable, "-m", "reproductions.train", *paths]
         variables = {
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
             **os.environ,
             "TF_CPP_MIN_LOG_LEVEL": "2",
             **self.threads,

@@ -22,6 +22,7 @@ from keras import ops
 
 import keras_ilsvrc
 
+from .backends import DATA_FORMATS, fed
 from .batches import augmented, order, standardised
 from .recipes import Recipe
 from .seeds import generator
@@ -35,13 +36,18 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 def build(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
-    """The arm's network at the tier's width, depth and image size; it gives logits."""
+    """The arm's network at the tier's width, depth and image size, its kernels zeros; it gives
+    logits.
+    """
     network = getattr(keras_ilsvrc.cifar, arm["network"])
+    last = keras.config.image_data_format() == "channels_last"
+    sides = (tier.image_size, tier.image_size)
     return network(
         dict(tier.depths).get(arm["depth"], arm["depth"]),
         width=tier.width,
-        input_shape=(tier.image_size, tier.image_size, 3),
+        input_shape=(*sides, 3) if last else (3, *sides),
         classifier_activation=None,
+        kernel_initializer="zeros",  # `initialise` draws them; JAX would compile each draw
     )
 
 
@@ -127,27 +133,20 @@ class SGD(type(keras.optimizers.SGD())):  # type: ignore[misc]
 # --- training ---------------------------------------------------------------------------------
 
 
-class Epoch(keras.utils.PyDataset):
-    """The full batches of one epoch, at most `steps` of them."""
-
-    def __init__(self, arrays: Arrays, recipe: Recipe, seed: int, epoch: int, steps: int):
-        super().__init__()
-        chosen = order(len(arrays["train_labels"]), seed, epoch)
-        self.images = augmented(arrays["train_images"], recipe, seed, epoch)[chosen]
-        self.labels = arrays["train_labels"][chosen]
-        self.batch_size = recipe.batch_size
-        self.steps = min(steps, len(chosen) // recipe.batch_size)
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
-        return standardised(self.images[rows]), self.labels[rows]
+def epoch_of(
+    arrays: Arrays, recipe: Recipe, seed: int, epoch: int, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels of the full batches of one epoch, at most `steps` of them."""
+    n = len(arrays["train_labels"])
+    chosen = order(n, seed, epoch)[: min(steps, n // recipe.batch_size) * recipe.batch_size]
+    images = augmented(arrays["train_images"], recipe, seed, epoch)[chosen]
+    return standardised(images), arrays["train_labels"][chosen]
 
 
 class Progress(keras.callbacks.Callback):
     """Tells of the running loss once a second."""
+
+    async_safe = True  # no step waits for it
 
     def __init__(self, emit: Emit, epoch: int, done: int):
         super().__init__()
@@ -160,9 +159,13 @@ class Progress(keras.callbacks.Callback):
             self.emit({"step": self.done + batch + 1, "epoch": self.epoch, "loss": loss})
 
 
-def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean cross-entropy and share of errors in evaluation mode, summed in float64."""
-    logits = model.predict(standardised(images), batch_size=500, verbose=0).astype("float64")
+def predicted(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Logits in evaluation mode, as float64."""
+    return model.predict(**fed(images, batch_size=500), verbose=0).astype("float64")
+
+
+def judged(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean cross-entropy and share of errors."""
     # A logit that is not a number is no right answer, whatever argmax says of it.
     wrong = (logits.argmax(1) != labels) | ~np.isfinite(logits).all(1)
     return float(cross_entropy(logits, labels).mean()), int(wrong.sum()) / len(labels)
@@ -175,9 +178,23 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
 
 
-def trained_epoch(model: keras.Model, batches: Epoch, progress: Progress) -> dict[str, float]:
+def compile_for_training(model: keras.Model, optimizer: keras.Optimizer) -> None:
+    """With all variables made: TensorFlow traces a step that makes some twice."""
+    optimizer.build(model.trainable_variables)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=[accuracy])
+
+
+def trained_epoch(
+    model: keras.Model,
+    batches: tuple[np.ndarray, np.ndarray],
+    batch_size: int,
+    progress: Progress,
+) -> dict[str, float]:
     """Train an epoch; its running loss and error, and its last step's gradient norms."""
-    history = model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[progress]).history
+    data = fed(*batches, batch_size=batch_size)
+    history = model.fit(**data, verbose=0, shuffle=False, callbacks=[progress]).history
     first, last = ops.convert_to_numpy(model.optimizer.norms.value)
     return {
         "running_loss": history["loss"][0],
@@ -187,13 +204,25 @@ def trained_epoch(model: keras.Model, batches: Epoch, progress: Progress) -> dic
     }
 
 
-def measured(model: keras.Model, tier: Tier, arrays: Arrays) -> dict[str, float]:
-    """Loss and error in evaluation mode on the tier's fixed parts of both splits."""
-    row = {}
-    for split, n in (("train", tier.measured_train), ("test", tier.measured_test)):
-        images, labels = arrays[f"{split}_images"][:n], arrays[f"{split}_labels"][:n]
-        row[f"{split}_loss"], row[f"{split}_error"] = measure(model, images, labels)
-    return row
+def examination(tier: Tier, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels: the measured training images, then all test images."""
+    n = tier.measured_train
+    images = np.concatenate((arrays["train_images"][:n], arrays["test_images"]))
+    return standardised(images), np.concatenate((arrays["train_labels"][:n], arrays["test_labels"]))
+
+
+def examined(
+    model: keras.Model, tier: Tier, images: np.ndarray, labels: np.ndarray
+) -> tuple[dict[str, float], dict[str, float]]:
+    """In one pass, loss and error of the tier's parts of both splits, and of all test images."""
+    logits = predicted(model, images)
+    test = slice(tier.measured_train, tier.measured_train + tier.measured_test)
+    whole = slice(tier.measured_train, None)
+    row: dict[str, float] = {}
+    row["train_loss"], row["train_error"] = judged(logits[: test.start], labels[: test.start])
+    row["test_loss"], row["test_error"] = judged(logits[test], labels[test])
+    test_loss, test_error = judged(logits[whole], labels[whole])
+    return row, {"test_loss": test_loss, "test_error": test_error}
 
 
 def divergence(model: keras.Model, row: Mapping[str, float]) -> str | None:
@@ -231,25 +260,26 @@ def train(
     initialise(model, seed, recipe.initializer)
     initial = digest(model)
     rate = rates(recipe, tier.steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(SGD(rate, recipe, model), loss, metrics=["accuracy"])
+    compile_for_training(model, SGD(rate, recipe, model))
+    images, labels = examination(tier, arrays)
     rows: list[dict[str, float]] = []
     timings: list[dict[str, float]] = []
     step, reason = 0, None
     emit({"step": 0, "epoch": 1, "loss": None})
     while step < tier.steps and not reason:
         epoch, started = len(rows) + 1, time.monotonic()
-        batches = Epoch(arrays, recipe, seed, epoch - 1, tier.steps - step)
-        row = trained_epoch(model, batches, Progress(emit, epoch, step))
+        batches = epoch_of(arrays, recipe, seed, epoch - 1, tier.steps - step)
+        row = trained_epoch(model, batches, recipe.batch_size, Progress(emit, epoch, step))
         seconds = time.monotonic() - started
-        step += len(batches)
+        step += len(batches[0]) // recipe.batch_size
         row |= {"epoch": epoch, "step": step, "learning_rate": float(rate[step - 1])}
-        rows.append(row | measured(model, tier, arrays))
-        images = len(batches) * recipe.batch_size
-        timings.append({"seconds": seconds, "images_per_second": images / seconds})
-        emit({name: rounded(value) for name, value in (rows[-1] | timings[-1]).items()})
         reason = divergence(model, row)
-    test_loss, test_error = measure(model, arrays["test_images"], arrays["test_labels"])
+        # All test images are looked at once, at the end.
+        seen = None if reason or step == tier.steps else tier.measured_train + tier.measured_test
+        errors, final = examined(model, tier, images[:seen], labels[:seen])
+        rows.append(row | errors)
+        timings.append({"seconds": seconds, "images_per_second": len(batches[0]) / seconds})
+        emit({name: rounded(value) for name, value in (rows[-1] | timings[-1]).items()})
     result = {
         "outcome": "diverged" if reason else "finished",
         "reason": reason,
@@ -258,7 +288,7 @@ def train(
         "initial_sha256": initial,
         "weights_sha256": digest(model),
         "curves": columns(rows),
-        "final": {"test_loss": rounded(test_loss), "test_error": rounded(test_error)},
+        "final": {name: rounded(value) for name, value in final.items()},
     }
     return result, columns(timings)
 
@@ -273,7 +303,7 @@ def main(spec_path: str, data_path: str) -> None:
         print(json.dumps(event), file=events, flush=True)
 
     keras.config.set_floatx("float32")
-    keras.config.set_image_data_format("channels_last")
+    keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
     spec = json.loads(Path(spec_path).read_text())
     with np.load(data_path, allow_pickle=False) as arrays:
         result, timings = train(spec, dict(arrays), emit)

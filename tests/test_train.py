@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from reproductions.backends import DATA_FORMATS, fed
 from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
 from reproductions.plan import NUMERICS, spec_of
@@ -17,13 +18,16 @@ from reproductions.recipes import RECIPES, Recipe
 from reproductions.tiers import TIERS
 from reproductions.train import (
     SGD,
-    Epoch,
     Table,
     build,
     digest,
     divergence,
+    epoch_of,
+    examination,
+    examined,
     initialise,
-    measure,
+    judged,
+    predicted,
     rates,
     rounded,
     train,
@@ -34,7 +38,19 @@ DATA = {"name": "embedded", "version": "1", "sha256": "-"}
 ARMS = ("plain-20", "resnet-56")
 
 # Never changed, only added to: a change of numbers asks for a new file and a new NUMERICS.
-GOLDEN_FILES = {1: "804881287ed7467f4e0ae563898bf953718d0c0472183244eab0bb5e871b9034"}
+GOLDEN_FILES = {
+    1: "804881287ed7467f4e0ae563898bf953718d0c0472183244eab0bb5e871b9034",
+    2: "9b0f4f6c31f2484d16b4e01ec878b71e9af1455639ab5fc3894d9041d8e92015",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data_format():
+    """That of the suite's training processes."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
+    yield
+    keras.config.set_image_data_format(before)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +65,14 @@ def smoke_spec(arm, **tier):
 def golden_facts(arrays):
     """What must be equal on every backend, and what nearly."""
     facts = {"exact": {}, "near": {}}
-    batch, labels = Epoch(arrays, RECIPES["night"], 0, 1, 1)[0]
+    batch, labels = epoch_of(arrays, RECIPES["night"], 0, 1, 1)
     facts["exact"]["first batch"] = hashlib.sha256(batch.tobytes() + labels.tobytes()).hexdigest()
     for arm in ARMS:
         model = build(smoke_spec(arm)["arm"], TIERS["laptop"])
         initialise(model, 0)
         facts["exact"][f"{arm} weights"] = digest(model)
         images = standardised(arrays["train_images"][:4])
-        facts["near"][f"{arm} logits"] = model.predict(images, verbose=0).ravel().tolist()
+        facts["near"][f"{arm} logits"] = predicted(model, images).ravel().tolist()
         # Every step an epoch: the running loss is that of one batch.
         spec = smoke_spec(arm, steps=5, train_images=128)
         cut = {k: v[:128] if k.startswith("train") else v for k, v in arrays.items()}
@@ -118,7 +134,7 @@ def test_initial_kernels_are_he_normal():
 def linear_model():
     """Logits that are linear in the image: one convolution as large as the image."""
     image = keras.Input((4, 4, 3))
-    y = keras.layers.Conv2D(10, 4, name="conv")(image)
+    y = keras.layers.Conv2D(10, 4, data_format="channels_last", name="conv")(image)
     return keras.Model(image, keras.layers.Flatten(name="flat")(y))
 
 
@@ -228,20 +244,80 @@ def test_an_infinite_weight_under_a_finite_loss_is_divergence():
     assert "weight" in divergence(model, {"running_loss": 1.0, "epoch": 1})
 
 
-def test_measured_errors_are_counted():
-    model = linear_model()
-    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3), "uint8")
-    right = model.predict(standardised(images), verbose=0).argmax(1)
+def test_errors_are_counted_and_the_loss_is_the_cross_entropy():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(50, 10))
+    right = logits.argmax(1)
     labels = np.where(np.arange(50) < 20, right, (right + 1) % 10)
-    loss, error = measure(model, images, labels)
+    loss, error = judged(logits, labels)
     assert error == 0.6
     theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    logits = model.predict(standardised(images), verbose=0)
-    assert loss == pytest.approx(float(theirs(labels, logits)), rel=1e-5)
+    assert loss == pytest.approx(float(theirs(labels, logits.astype("float32"))), rel=1e-5)
     for unknown in (np.nan, np.inf):
-        model.set_weights([np.full_like(w, unknown) for w in model.get_weights()])
-        loss, error = measure(model, images, right)
+        loss, error = judged(np.full_like(logits, unknown), right)
         assert (rounded(loss), error) == (None, 1.0)
+
+
+def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
+    tier = replace(TIERS["smoke"], measured_train=20, measured_test=30)
+    model = build(smoke_spec("plain-20")["arm"], tier)
+    initialise(model, 0)
+    images, labels = examination(tier, arrays)
+    row, final = examined(model, tier, images, labels)
+    expected = {
+        name: judged(predicted(model, standardised(arrays[f"{split}_images"][:n])),
+                     arrays[f"{split}_labels"][:n])
+        for name, split, n in (
+            ("train", "train", 20), ("test", "test", 30), ("final", "test", None),
+        )
+    }  # fmt: skip
+    found = {name: (row[f"{name}_loss"], row[f"{name}_error"]) for name in ("train", "test")}
+    found["final"] = final["test_loss"], final["test_error"]
+    for name, (loss, error) in expected.items():
+        assert found[name] == (pytest.approx(loss, rel=1e-6), error)
+    part, _ = examined(model, tier, images[:50], labels[:50])
+    assert part == pytest.approx(row, rel=1e-6)
+
+
+def test_an_epoch_has_full_batches_and_no_more_than_are_left(arrays):
+    recipe = replace(RECIPES["night"], batch_size=48)
+    for steps, images in ((9, 240), (3, 144)):
+        x, y = epoch_of(arrays, recipe, 0, 0, steps)
+        assert (len(x), len(y), x.dtype) == (images, images, "float32")
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_what_is_fed_are_the_images_in_order(data_format, monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: data_format)
+    images, labels = np.random.default_rng(0).normal(size=(10, 4, 4, 3)), np.arange(10)
+    data = fed(images, labels, batch_size=4)
+    if keras.backend.backend() == "tensorflow":
+        batches = list(data["x"].as_numpy_iterator())
+        assert [len(y) for _, y in batches] == [4, 4, 2]
+        x, y = (np.concatenate(column) for column in zip(*batches, strict=True))
+    else:
+        x, y = data["x"], data["y"]
+        assert np.shares_memory(x, images)
+    order = (0, 3, 1, 2) if data_format == "channels_first" else (0, 1, 2, 3)
+    assert np.array_equal(x, images.transpose(order))
+    assert np.array_equal(y, labels)
+
+
+def test_both_data_formats_start_from_the_same_weights_and_logits(arrays):
+    digests, logits = [], []
+    images = standardised(arrays["test_images"][:8])
+    before = keras.config.image_data_format()
+    for data_format in ("channels_last", "channels_first"):
+        keras.config.set_image_data_format(data_format)
+        try:
+            model = build(smoke_spec("resnet-20")["arm"], TIERS["smoke"])
+            initialise(model, 0)
+            logits.append(predicted(model, images))
+        finally:
+            keras.config.set_image_data_format(before)
+        digests.append(digest(model))
+    assert digests[0] == digests[1]
+    assert relative(*logits) < 1e-5
 
 
 if __name__ == "__main__":

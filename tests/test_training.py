@@ -1,4 +1,4 @@
-"""Every network learns, is saved, and runs in mixed precision.
+"""Every network learns, is saved, runs in mixed precision, and is folded.
 
 On PyTorch all of them; elsewhere the shallowest of each family, and the rest where the mark
 "full" is asked for (`tox run -e full`).
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ilsvrc import catalog
+from keras_ilsvrc import catalog, inference
 
 SHALLOWEST = {
     "alexnet", "zfnet", "vgg11", "googlenet", "resnet18", "plain18", "resnet50v2", "resnext50",
@@ -103,3 +103,26 @@ def test_in_mixed_precision_the_classifier_stays_in_float32(network, policy):
     assert y.dtype == "float32"
     assert np.abs(y.sum(-1) - 1).max() < 1e-6
     assert y.std() > 1e-6
+
+
+def test_folded_and_plain_it_computes_the_same(network):
+    """Relative to the largest of what the classifier hears; its softmax would hide much."""
+    _, model = network
+    scramble_normalizations(model)
+    expected = heard(model)
+    for copy, bound in ((inference.fold_batch_norm(model), 1e-4), (inference.plain(model), 1e-5)):
+        assert np.abs(heard(copy) - expected).max() <= bound * np.abs(expected).max()
+        assert {type(x).__module__.split(".")[0] for x in copy.layers} == {"keras"}
+
+
+def scramble_normalizations(model):
+    random = np.random.default_rng(2)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta = random.uniform(0.5, 1.0, (2, *layer.gamma.shape))
+            mean, variance = random.uniform(0.5, 1.5, (2, *layer.gamma.shape))
+            layer.set_weights([gamma, beta - 0.75, mean - 1, variance])
+
+
+def heard(model):
+    return outputs(keras.Model(model.input, model.get_layer("predictions").input))

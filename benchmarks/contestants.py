@@ -1,0 +1,112 @@
+"""What is timed: each makes, once, a function that does a round of work and gives its images."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_ilsvrc
+from keras_ilsvrc import inference
+from reproductions.backends import fed
+
+Round = Callable[[], int]
+
+
+def noise(images: int, side: int) -> np.ndarray:
+    """float32, (images, side, side, 3)."""
+    return np.random.default_rng(0).standard_normal((images, side, side, 3), "float32")
+
+
+def labels(images: int, classes: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, classes, images)
+
+
+def trained(
+    model: keras.Model, batch: int, steps: int, options: dict[str, Any], fit: str = "fed"
+) -> Round:
+    """Epochs of `fit`; on arrays as a reader would give them, or as the suite feeds it."""
+    side = next(n for n in model.input_shape[1:] if n != 3)
+    x, y = noise(batch * steps, side), labels(batch * steps, model.output_shape[-1])
+    data: dict[str, Any] = fed(x, y, batch_size=batch)
+    if fit == "plain":
+        data = {"x": x, "y": y, "batch_size": batch}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01, 0.9), loss, metrics=["accuracy"], **options)
+
+    def epoch() -> int:
+        model.fit(**data, shuffle=False, verbose=0)
+        return len(x)
+
+    return epoch
+
+
+def train_cifar(
+    *,
+    layers: str = "ours",
+    depth: int = 20,
+    width: int = 16,
+    batch: int = 128,
+    steps: int = 10,
+    fit: str = "fed",
+    **options: Any,
+) -> Round:
+    """ResNet-`depth` on 32x32 images, of our layers or ("stock") the same graph of Keras' own."""
+    shape = (32, 32, 3) if keras.config.image_data_format() == "channels_last" else (3, 32, 32)
+    model = keras_ilsvrc.cifar.ResNet(
+        depth, width=width, classifier_activation=None, input_shape=shape
+    )
+    return trained(stock(model) if layers == "stock" else model, batch, steps, options, fit)
+
+
+def stock(model: keras.Model) -> keras.Model:
+    """The same graph and weights in Keras' own layers."""
+    return inference.plain(model)
+
+
+def train_resnet50(*, package: str = "ours", batch: int = 8, steps: int = 3) -> Round:
+    """ResNet50 on 224x224 images."""
+    return trained(resnet50(package, classifier_activation=None), batch, steps, {})
+
+
+def resnet50(package: str, **options: Any) -> keras.Model:
+    room = keras.applications if package == "keras.applications" else keras_ilsvrc
+    return room.ResNet50(weights=None, **options)
+
+
+def infer_resnet50(*, package: str = "ours", batch: int = 1, calls: int = 10) -> Round:
+    """predict_on_batch of ResNet50; "folded": ours after `fold_batch_norm`."""
+    model = resnet50(package)
+    model = inference.fold_batch_norm(model) if package == "folded" else model
+    x = noise(batch, 224)
+    if keras.config.image_data_format() == "channels_first":
+        x = x.transpose(0, 3, 1, 2)
+
+    def predict() -> int:
+        for _ in range(calls):
+            model.predict_on_batch(x)
+        return batch * calls
+
+    return predict
+
+
+def torch_train_cifar(*, batch: int = 128, steps: int = 10) -> Round:
+    """The hand-written ResNet-20 in channels_last."""
+    from . import twins  # here, since other backends' processes do without torch
+
+    return twins.training(noise(batch * steps, 32), labels(batch * steps, 10), batch)
+
+
+def torch_infer_resnet50(*, folded: bool = False, batch: int = 1, calls: int = 10) -> Round:
+    """The hand-written ResNet50 in channels_last."""
+    from . import twins
+
+    return twins.prediction(noise(batch, 224), calls, folded)
+
+
+CONTESTANTS: dict[str, Callable[..., Round]] = {
+    made.__name__: made
+    for made in (
+        train_cifar, train_resnet50, infer_resnet50, torch_train_cifar, torch_infer_resnet50,
+    )
+}  # fmt: skip

@@ -1,0 +1,258 @@
+"""Models for use: normalizations folded into convolutions, and all in Keras' own layers."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+from keras_ilsvrc import cifar, inference
+from keras_ilsvrc.blocks import branches, chain, conv, norm, relu, residual, under
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def outputs(model, *x):
+    found = model(list(x) if len(x) > 1 else x[0], training=False)
+    return [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(found)]
+
+
+def scramble(model, seed=0):
+    """Normalizations that do something, and signals that neither die nor burst."""
+    draw = np.random.default_rng(seed)
+
+    def values(path, shape):
+        if path.endswith("kernel"):
+            return draw.normal(0, np.prod(shape[:-1]) ** -0.5, shape)
+        positive = path.endswith(("gamma", "moving_variance"))
+        return draw.uniform(0.5, 1.5, shape) if positive else draw.normal(0, 0.5, shape)
+
+    model.set_weights([values(w.path, w.shape).astype("float32") for w in model.weights])
+    return model
+
+
+def network(*blocks, side=6, depth=4):
+    image = keras.Input((side, side, depth))
+    return scramble(keras.Model(image, chain(*blocks)(image)))
+
+
+def kinds(model):
+    return [type(x).__name__ for x in model.layers[1:]]
+
+
+def difference(model, copy, *x):
+    pairs = zip(outputs(model, *x), outputs(copy, *x), strict=True)
+    return max(np.abs(a - b).max() / np.abs(a).max() for a, b in pairs)
+
+
+# --- folding -----------------------------------------------------------------------------------
+
+convolutions = st.fixed_dictionaries(
+    {
+        "kernel_size": st.sampled_from((1, 3, (1, 5))),
+        "padding": st.sampled_from(("same", "valid")),
+        "use_bias": st.booleans(),
+        "groups": st.sampled_from((1, 2)),
+    }
+) | st.fixed_dictionaries({"kernel_size": st.just(3), "dilation_rate": st.sampled_from((1, 2))})
+normalizations = st.fixed_dictionaries(
+    {"scale": st.booleans(), "center": st.booleans(), "epsilon": st.floats(1e-5, 1e-1)}
+)
+
+
+@settings(max_examples=15)
+@given(convolutions, normalizations, st.sampled_from(("relu", "sigmoid", None)), st.integers(0, 9))
+def test_a_convolution_its_normalization_and_activation_become_one(shape, rest, activation, seed):
+    last = layers.Activation(activation, name="act") if activation else chain()
+    model = network(conv(6, **shape), norm(**rest), last)
+    scramble(model, seed)
+    folded = inference.fold_batch_norm(model)
+    assert kinds(folded) == ["Conv2D"]
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-5
+
+
+def test_without_the_mean_the_outputs_would_differ():
+    """The control: folding that forgot the moving mean."""
+    model = network(conv(6, 3), norm())
+    folded = inference.fold_batch_norm(model)
+    kernel, bias = folded.layers[1].get_weights()
+    shift = (
+        model.get_layer("bn").get_weights()[2]
+        * kernel[0, 0, 0]
+        / model.get_layer("conv").get_weights()[0][0, 0, 0]
+    )
+    folded.layers[1].set_weights([kernel, bias + shift])
+    assert difference(model, folded, noise(2, 6, 6, 4)) > 1e-2
+
+
+def test_branches_of_one_producer_are_folded_each():
+    model = network(
+        branches(
+            under(1, conv(3, 1), norm(), relu()),
+            under(2, conv(4, 3), norm(), relu()),
+            under(3, conv(2, 3), norm()),
+        )
+    )
+    folded = inference.fold_batch_norm(model)
+    assert sorted(kinds(folded)) == ["Concatenate", "Conv2D", "Conv2D", "Conv2D"]
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-5
+
+
+def test_before_a_convolution_it_stays_and_between_two_it_goes():
+    """A unit of arXiv:1603.05027: the first normalization follows no convolution."""
+    before = chain(under(0, norm(), relu()), under(1, conv(4, 3), norm(), relu()))
+    model = network(residual(chain(before, under(2, conv(4, 3)))))
+    found = inference.folding(model)
+    assert found.normalizations == {"1_bn": "1_conv"}
+    assert found.activations == {"1_relu": "1_conv"}
+    assert found.kept == {"0_bn": "it follows the input, not a convolution"}
+    assert str(found) == (
+        "1 of 2 normalizations are folded into convolutions, and 1 activations with them.\n"
+        "0_bn stays: it follows the input, not a convolution."
+    )
+    assert difference(model, inference.fold_batch_norm(model), noise(2, 6, 6, 4)) <= 1e-5
+
+
+STAYS = {
+    "is not the only one that hears conv": chain(conv(4, 3), residual(norm(), name="add")),
+    "conv has an activation of its own": chain(conv(4, 3, activation="relu"), norm()),
+    "its axis is not that of conv's filters": chain(
+        conv(6, 3), layers.BatchNormalization(1, name="bn")
+    ),
+    "it follows depthwise, a DepthwiseConv2D, not a convolution": chain(
+        layers.DepthwiseConv2D(3, name="depthwise"), norm()
+    ),
+}
+
+
+@pytest.mark.parametrize("why", STAYS)
+def test_what_cannot_be_folded_stays_and_says_why(why):
+    model = network(STAYS[why])
+    assert why in inference.folding(model).kept["bn"]
+    folded = inference.fold_batch_norm(model)
+    assert kinds(folded) == kinds(model)
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-6
+
+
+def test_an_output_of_the_model_is_not_folded_away():
+    image = keras.Input((6, 6, 4))
+    sums = conv(4, 3)(image)
+    normalized = norm()(sums)
+    model = scramble(keras.Model(image, [sums, normalized, relu()(normalized)]))
+    folded = inference.fold_batch_norm(model)
+    assert kinds(folded) == kinds(model)
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-6
+
+
+def test_an_activation_that_is_not_the_only_listener_stays():
+    model = network(conv(4, 3), norm(), residual(relu()))
+    folded = inference.fold_batch_norm(model)
+    assert kinds(folded) == ["Conv2D", "Activation", "Add"]
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-5
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_folding_knows_both_data_formats(data_format):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format(data_format)
+    try:
+        shape = (8, 8, 3) if data_format == "channels_last" else (3, 8, 8)
+        model = scramble(cifar.ResNet(8, width=4, input_shape=shape, classifier_activation=None))
+    finally:
+        keras.config.set_image_data_format(before)
+    folded = inference.fold_batch_norm(model)
+    assert not any(isinstance(x, layers.BatchNormalization) for x in folded.layers)
+    assert difference(model, folded, noise(2, *shape)) <= 1e-5
+
+
+def test_the_model_itself_is_unchanged_and_the_log_says_what_was_done(caplog):
+    model = network(conv(4, 3), norm(), relu())
+    weights, names = model.get_weights(), [x.name for x in model.layers]
+    with caplog.at_level(logging.INFO, "keras_ilsvrc.inference"):
+        folded = inference.fold_batch_norm(model)
+    assert "1 of 1 normalizations are folded" in caplog.text
+    assert [x.name for x in model.layers] == names
+    assert all(map(np.array_equal, model.get_weights(), weights))
+    assert (folded.name, folded.layers[0].name) == (model.name, model.layers[0].name)
+
+
+def test_layers_called_twice_nested_models_and_others_are_refused():
+    image = keras.Input((6, 6, 4))
+    twice = layers.Conv2D(4, 3, padding="same")
+    shared = keras.Model(image, norm()(twice(twice(image))), name="shared")
+    nested = keras.Sequential([image, network(conv(4, 3)), layers.BatchNormalization()])
+    for model in (shared, nested, keras.layers.Dense(3), "resnet50"):
+        with pytest.raises(ValueError, match=r"model|layer"):
+            inference.fold_batch_norm(model)
+
+
+# --- plain -------------------------------------------------------------------------------------
+
+PLAIN = {
+    "alexnet": lambda: cifar.AlexNet(width=2, input_shape=(16, 16, 3)),
+    "densenet": lambda: cifar.DenseNet(10, growth=4, input_shape=(16, 16, 3)),
+    "auxiliary": lambda: cifar.GoogLeNet(
+        auxiliary=True, normalization="batch", width=4, input_shape=(16, 16, 3)
+    ),
+}
+# Where this package cannot be imported.
+ELSEWHERE = """
+import sys
+sys.modules["keras_ilsvrc"] = None
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+x = np.load(sys.argv[2])
+y = keras.tree.flatten(model(x, training=False))
+np.savez(sys.argv[3], *[keras.ops.convert_to_numpy(part) for part in y])
+"""
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_model_s_file_opens_without_this_package(name, tmp_path):
+    model = scramble(PLAIN[name]())
+    x = noise(2, 16, 16, 3)
+    np.save(tmp_path / "x.npy", x)
+    inference.plain(model).save(tmp_path / "plain.keras")
+    command = [sys.executable, "-c", ELSEWHERE, *map(str, tmp_path.glob("plain.*"))]
+    command += [str(tmp_path / "x.npy"), str(tmp_path / "y.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "y.npz") as found:
+        for a, b in zip(outputs(model, x), found.values(), strict=True):
+            assert np.abs(a - b).max() <= 1e-5 * np.abs(a).max()
+
+
+def test_the_model_s_own_file_needs_this_package(tmp_path):
+    """The control: what `plain` is for."""
+    scramble(PLAIN["densenet"]()).save(tmp_path / "ours.keras")
+    np.save(tmp_path / "x.npy", noise(2, 16, 16, 3))
+    command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "ours.keras"),
+               str(tmp_path / "x.npy"), str(tmp_path / "y.npz")]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "BatchNormalization" in done.stderr
+
+
+def test_a_plain_model_trains_and_has_the_names_and_weights_of_its_origin():
+    model = scramble(PLAIN["densenet"]())
+    copy = inference.plain(model)
+    assert [w.path for w in copy.weights] == [w.path for w in model.weights]
+    assert [x.name for x in copy.layers] == [x.name for x in model.layers]
+    assert all(map(np.array_equal, copy.get_weights(), model.get_weights()))
+    assert all(a is not b for a, b in zip(copy.weights, model.weights, strict=True))
+    copy.compile("sgd", "sparse_categorical_crossentropy")
+    copy.train_on_batch(noise(4, 16, 16, 3), np.arange(4))
+    assert not all(map(np.array_equal, copy.get_weights(), model.get_weights()))
+
+
+def test_only_functional_models_can_be_copied():
+    with pytest.raises(ValueError, match="functional"):
+        inference.plain(keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten()]))

@@ -1,35 +1,66 @@
-"""python -m benchmarks [import] [build]: timings of the backend in KERAS_BACKEND."""
+"""python -m benchmarks [NAME ...]: time them, and write them into RESULTS.md.
 
+Needs all three backends in one environment: `tox run -e benchmarks -- [NAME ...]`.
+"""
+
+import json
 import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
-import keras
+from reproductions.environment import available_cores, hardware
 
-from benchmarks import build, imports
-from benchmarks.compare import HEADING
+from . import augment, scaling, settings, speed, start
+
+HERE = Path(__file__).parent
+# In the order of the page.
+BENCHMARKS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
+    "speed": ("Against Keras' layers, keras.applications and PyTorch by hand", speed.lines),
+    "augment": ("Augmentation", augment.lines),
+    "settings": ("Layout and compilation", settings.lines),
+    "scaling": ("Over batch, depth, width and cores", scaling.lines),
+    "start": ("Before the first image", start.lines),
+}
+PACKAGES = ("keras", "tensorflow-cpu", "torch", "jax", "numpy")
+HEAD = """# Speed
+
+Written by `python -m benchmarks`. Two ways of doing a thing are timed in turn, A B A B, each in a
+process of its own, the same batch, cores and loop for both; a ratio is the median over the pairs,
+with its quartiles. A row holds where the lower quartile is at least the bound. Machines differ, and
+so does one machine from minute to minute: quote ratios.
+"""
 
 
-def run_import() -> None:
-    print(imports.report())
+def machine() -> str:
+    found = hardware()
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"{found['cpu']}, {available_cores()} cores; {packages}; {datetime.now(UTC):%Y-%m-%d}."
 
 
-def run_build() -> None:
-    print(HEADING)
-    for comparison in build.comparisons():
-        print(comparison.row(), flush=True)
-
-
-BENCHMARKS = {"import": run_import, "build": run_build}
+def page(sections: dict[str, str]) -> str:
+    known = [name for name in BENCHMARKS if name in sections]
+    return "\n".join([HEAD, *(f"## {BENCHMARKS[name][0]}\n\n{sections[name]}" for name in known)])
 
 
 def main(names: list[str]) -> None:
-    wrong = set(names) - set(BENCHMARKS)
-    if wrong:
+    if wrong := set(names) - set(BENCHMARKS):
         sys.exit(
             f"benchmarks: {', '.join(sorted(wrong))}: no such; there are {', '.join(BENCHMARKS)}."
         )
-    print(f"Keras {keras.version()} on {keras.backend.backend()}\n")
+    results = HERE / "results.json"
+    sections = json.loads(results.read_text()) if results.exists() else {}
     for name in names or BENCHMARKS:
-        BENCHMARKS[name]()
+        title, lines = BENCHMARKS[name]
+        print(f"\n## {title}\n")
+        found = []
+        for line in lines():
+            print(line, flush=True)
+            found.append(line)
+        sections[name] = "\n".join([*found, "", machine(), ""])
+        results.write_text(json.dumps(sections, indent=1) + "\n")
+        (HERE / "RESULTS.md").write_text(page(sections))
 
 
 if __name__ == "__main__":

@@ -68,4 +68,6 @@ def workers(*contestants: Contestant) -> Iterator[list[Worker]]:
     finally:
         for worker in started:
             worker.process.kill()
-            worker.process.communicate()
+            worker.process.stdin.close()  # type: ignore[union-attr]
+            worker.process.stdout.close()  # type: ignore[union-attr]
+            worker.process.wait()

@@ -37,8 +37,8 @@ def train_rows() -> Iterator[Row]:
         yield Row(work, "Keras' layers, plain `fit`", cifar(backend), usual, None)
     by_hand = Contestant("torch_train_cifar", "torch")
     for backend in (FASTEST, "torch"):
-        least = 0.95 if backend == FASTEST else None
-        yield Row(f"{CIFAR}, {backend}", "PyTorch by hand", cifar(backend), by_hand, least)
+        bound = 0.95 if backend == FASTEST else None
+        yield Row(f"{CIFAR}, {backend}", "PyTorch by hand", cifar(backend), by_hand, bound)
 
 
 def resnet50(name: str, backend: str, package: str, **options: Any) -> Contestant:

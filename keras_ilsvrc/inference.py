@@ -197,7 +197,7 @@ def folding(model: keras.Model) -> Folding:
     normalizations, activations, kept = {}, {}, {}
     for norm in graph.operations:
         if isinstance(norm, layers.BatchNormalization):
-            conv = maker.get(id(norm.input))
+            conv: Any = maker.get(id(norm.input))
             if why := obstacle(conv, norm, hearers):
                 kept[norm.name] = why
                 continue

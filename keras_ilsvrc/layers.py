@@ -37,7 +37,7 @@ def torch_kernel(
     import torch
 
     images = x if axis == 1 else x.permute(0, 3, 1, 2)
-    mean, variance = moving or (torch.zeros_like(gamma), torch.ones_like(gamma))
+    mean, variance = moving or (torch.zeros_like(gamma), torch.zeros_like(gamma))
     y = torch.nn.functional.batch_norm(
         images, mean, variance, gamma, beta, training=not moving, momentum=1.0, eps=epsilon
     )
@@ -67,14 +67,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if mask is not None or not self.has_kernel(inputs, bool(training)):
             return super().call(inputs, training=training, mask=mask)
         kernel, axis = KERNELS[keras.backend.backend()], self.axis % 4
-        mean, variance = (
-            ops.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance)
-        )
-        scale = ops.convert_to_tensor(self.gamma) if self.scale else ops.ones_like(mean)
-        shift = ops.convert_to_tensor(self.beta) if self.center else ops.zeros_like(mean)
+        x = ops.convert_to_tensor(inputs)
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        scale = self.gamma.value if self.scale else ops.ones_like(mean)
+        shift = self.beta.value if self.center else ops.zeros_like(mean)
         if not (training and self.trainable):
-            return kernel(inputs, scale, shift, (mean, variance), self.epsilon, axis)[0]
-        y, *batch = kernel(inputs, scale, shift, None, self.epsilon, axis)
+            return kernel(x, scale, shift, (mean, variance), self.epsilon, axis)[0]
+        y, *batch = kernel(x, scale, shift, None, self.epsilon, axis)
         kept, new = self.momentum, 1 - self.momentum
         self.moving_mean.assign(kept * mean + new * batch[0])
         self.moving_variance.assign(kept * variance + new * batch[1])

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from reproductions.environment import available_cores, hardware
@@ -23,20 +23,29 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "scaling": ("Over batch, depth, width and cores", scaling.lines),
     "start": ("Before the first image", start.lines),
 }
-PACKAGES = ("keras", "tensorflow-cpu", "torch", "jax", "numpy")
+PACKAGES = ("keras", "tensorflow-cpu", "tensorflow", "torch", "jax", "numpy")
 HEAD = """# Speed
 
 Written by `python -m benchmarks`. Two ways of doing a thing are timed in turn, A B A B, each in a
-process of its own, the same batch, cores and loop for both; a ratio is the median over the pairs,
-with its quartiles. A row holds where the lower quartile is at least the bound. Machines differ, and
-so does one machine from minute to minute: quote ratios.
+process of its own (builds in one), the same batch, cores and loop for both; a ratio is the median
+over the pairs, with its quartiles. A row holds where the lower quartile is at least the bound.
+Memory is the largest that each process had. Machines differ, and so does one machine from minute to
+minute: quote ratios. What limits them: [docs/speed.md](../docs/speed.md).
 """
 
 
 def machine() -> str:
     found = hardware()
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    packages = ", ".join(filter(None, map(installed, PACKAGES)))
     return f"{found['cpu']}, {available_cores()} cores; {packages}; {datetime.now(UTC):%Y-%m-%d}."
+
+
+def installed(package: str) -> str:
+    """Its name and version, or nothing."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return ""
 
 
 def page(sections: dict[str, str]) -> str:

@@ -48,7 +48,7 @@ def builds() -> Iterator[tuple[str, Comparison]]:
     for network in NETWORKS:
         ours, theirs = getattr(keras_ilsvrc, network), getattr(keras.applications, network)
         building(ours), building(theirs)
-        yield network, compare(partial(building, ours), partial(building, theirs))
+        yield network, compare(partial(building, ours), partial(building, theirs), rounds=5)
 
 
 def first_steps(backend: str, rounds: int = 3) -> tuple[float, float]:

@@ -5,10 +5,10 @@
 catalog     list_models, get_model, entry: the networks by name, with their papers' figures
 cifar       the papers' networks for 32 x 32 images
 anatomy     profile, stages, features: what a graph says of itself; backbones
-inference   drop_auxiliary
+inference   drop_auxiliary, fold_batch_norm; plain: in Keras' own layers
 pretrained  build: the form that other zoos give a network
 blocks      the vocabulary, for networks of your own
-layers      LocalResponseNormalization
+layers      BatchNormalization on the backends' kernels, LocalResponseNormalization
 """
 
 from . import anatomy, blocks, catalog, cifar, inference, layers, pretrained

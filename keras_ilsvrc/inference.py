@@ -50,17 +50,18 @@ def plain(model: keras.Model) -> keras.Model:
     """`model` in Keras' own layers, for deployment: its file opens without this package.
 
     Args:
-        model: a functional model.
+        model: a functional model without models for layers.
 
     Returns:
         A model of the same name, layers' names and weights (copied), not compiled. Batch
         normalization is Keras' layer; local response normalization its operations.
 
     Raises:
-        ValueError: `model` is not functional.
+        ValueError: `model` is another.
     """
     copy = rewritten(model, own_kind)
-    copy.set_weights(model.get_weights())
+    for layer in copy.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
     return copy
 
 
@@ -82,16 +83,21 @@ def rewritten(
     layer: Callable[[keras.layers.Layer], keras.layers.Layer],
     call: Callable[..., Any] = spelled_out,
 ) -> keras.Model:
-    """The graph of `model`, of other layers, called in another way."""
+    """The graph of `model`, of other layers, called in another way; not compiled."""
     if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
         raise ValueError(f"model is a functional keras.Model, not {model!r}.")
+    if nested := [x.name for x in model.layers if isinstance(x, keras.Model)]:
+        raise ValueError(
+            f"'{model.name}' has models for layers ({', '.join(nested)}): build it of their layers."
+        )
     names = {id(x.output): x.name for x in model.layers if isinstance(x, layers.InputLayer)}
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names.get(id(x))),
         model.input,
     )
     with deep_recursion():
-        return keras.models.clone_model(model, inputs, layer, call)
+        graph = keras.Model(model.input, model.output, name=model.name)
+        return keras.models.clone_model(graph, inputs, layer, call)
 
 
 # --- normalization folded into convolutions ------------------------------------------------------
@@ -129,42 +135,49 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     does the log, at level INFO.
 
     Args:
-        model: a functional model.
+        model: functional, of one input of images, without models for layers, each layer called
+            once.
 
     Returns:
-        A model in Keras' own layers, not compiled; outputs are equal but for rounding. The
-        activation behind a folded normalization is that of the convolution.
+        A model in Keras' own layers, not compiled; outputs are equal but for rounding. A
+        keras.layers.Activation behind a folded normalization is that of the convolution.
 
     Raises:
-        ValueError: `model` is not functional.
+        ValueError: `model` is another, or calls a normalization with training=True.
     """
     found = folding(model)
     log.info("%s: %s", model.name, found)
-    into = {conv: bn for bn, conv in found.normalizations.items()}
-    activations = {
-        conv: model.get_layer(name).get_config()["activation"]
-        for name, conv in found.activations.items()
-    }
+    into = {conv: model.get_layer(bn) for bn, conv in found.normalizations.items()}
+    activations = {conv: model.get_layer(name) for name, conv in found.activations.items()}
     gone = {*found.normalizations, *found.activations}
 
     def folded(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if layer.name not in into:
-            return own_kind(layer)
-        activation = activations.get(layer.name)
-        wider = {"use_bias": True, "activation": activation}
-        return layers.Conv2D.from_config({**layer.get_config(), **wider})
+        return wider(layer, activations.get(layer.name)) if layer.name in into else own_kind(layer)
 
     def call(layer: Any, *inputs: Any, **options: Any) -> Any:
-        return inputs[0] if layer.name in gone else spelled_out(layer, *inputs, **options)
+        if layer.name not in gone:
+            return spelled_out(layer, *inputs, **options)
+        if options.pop("training", None):
+            raise ValueError(
+                f"'{model.name}' calls {layer.name} with training=True: on the statistics of each "
+                f"batch, which cannot be folded."
+            )
+        return inputs[0] if inputs else options.popitem()[1]
 
     copy = rewritten(model, folded, call)
     for layer in copy.layers:
-        origin = model.get_layer(layer.name)
-        merged = layer.name in into
-        layer.set_weights(
-            weights(origin, model.get_layer(into[layer.name])) if merged else origin.get_weights()
-        )
+        if layer.name in into:
+            layer.set_weights(weights(model.get_layer(layer.name), into[layer.name]))
+        elif layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
     return copy
+
+
+def wider(conv: keras.layers.Conv2D, activation: keras.layers.Activation | None) -> layers.Conv2D:
+    """A new convolution with a bias, without what an adapter adds to its kernel, and activated."""
+    config = {k: v for k, v in conv.get_config().items() if not k.startswith("lora_")}
+    config |= {"activation": activation and activation.get_config()["activation"]}
+    return layers.Conv2D.from_config({**config, "use_bias": True})
 
 
 def weights(conv: keras.layers.Conv2D, norm: keras.layers.BatchNormalization) -> list[np.ndarray]:
@@ -203,7 +216,7 @@ def folding(model: keras.Model) -> Folding:
                 continue
             normalizations[norm.name] = conv.name
             match hearers[id(norm.output)]:
-                case [layers.Activation() as activation] if activation.dtype == conv.dtype:
+                case [layers.Activation() as activation] if alike(activation, conv):
                     activations[activation.name] = conv.name
     return Folding(normalizations, activations, kept)
 
@@ -217,6 +230,15 @@ def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | No
         return f"it is not the only one that hears {conv.name}"
     if conv.activation is not keras.activations.linear:
         return f"{conv.name} has an activation of its own"
+    if type(norm) not in (layers.BatchNormalization, BatchNormalization):
+        return f"it is a {type(norm).__name__}"
+    if not alike(norm, conv):
+        return f"it computes in {norm.compute_dtype}, and {conv.name} in {conv.compute_dtype}"
     if norm.axis % 4 != (3 if conv.data_format == "channels_last" else 1):
         return f"its axis is not that of {conv.name}'s filters"
     return None
+
+
+def alike(layer: keras.layers.Layer, other: keras.layers.Layer) -> bool:
+    """Whether the two compute in one type."""
+    return layer.compute_dtype == other.compute_dtype

@@ -24,8 +24,11 @@ def tensorflow_kernel(
         x=tf.transpose(x, last) if last else x, scale=gamma, offset=beta,
         mean=mean, variance=variance, epsilon=epsilon, is_training=not moving,
     )  # fmt: skip
+    y = tf.transpose(y, first) if first else y
+    if moving:
+        return y, *moving
     n = tf.cast(tf.size(x) // x.shape[axis], "float32")
-    return tf.transpose(y, first) if first else y, mean, variance * ((n - 1) / n)
+    return y, mean, variance * ((n - 1) / n)
 
 
 def torch_kernel(
@@ -37,12 +40,16 @@ def torch_kernel(
     import torch
 
     images = x if axis == 1 else x.permute(0, 3, 1, 2)
-    mean, variance = moving or (torch.zeros_like(gamma), torch.zeros_like(gamma))
+    # Copies: it keeps them for the gradient, and the layer's own are written over.
+    mean, variance = (torch.clone(v) for v in moving or 2 * (torch.zeros_like(gamma),))
     y = torch.nn.functional.batch_norm(
         images, mean, variance, gamma, beta, training=not moving, momentum=1.0, eps=epsilon
     )
+    y = y if axis == 1 else y.permute(0, 2, 3, 1)
+    if moving:
+        return y, *moving
     n = x.numel() // x.shape[axis]
-    return y if axis == 1 else y.permute(0, 2, 3, 1), mean, variance * ((n - 1) / n)
+    return y, mean, variance * ((n - 1) / n)
 
 
 # What XLA makes of Keras' own operations is not slower than any other way found on JAX.
@@ -84,11 +91,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if len(inputs.shape) != 4 or self.axis % 4 not in (1, 3):
             return False
         around = [n for axis, n in enumerate(inputs.shape) if axis != self.axis % 4]
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
         return (
             keras.backend.backend() in KERNELS
-            and keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float16", "bfloat16")
+            and dtype == self.compute_dtype
+            and dtype in ("float32", "float16", "bfloat16")
             and self.variable_dtype == "float32"
-            and not (self.renorm or self.synchronized or (training and around == [1, 1, 1]))
+            and 0 not in around
+            and not (training and around == [1, 1, 1])
+            and not (self.renorm or self.synchronized)
         )
 
 

@@ -39,7 +39,7 @@ def wanted(
     data: Mapping[str, str],
     seeds: int | None = None,
 ) -> dict[str, Spec]:
-    """The runs that judge `claims` at `tier`, by key, the shortest first; runs are shared.
+    """The runs that judge `claims` at `tier`, by key, the longest first; runs are shared.
 
     `seeds` replaces the number of seeds that each statement declares.
     """
@@ -51,8 +51,8 @@ def wanted(
         for seed in range(seeds or statement.seeds[tier.name])
     }
     specs = [spec_of(arm, tier, seed, backend, data) for seed, arm in sorted(pairs)]
-    # Runs of one length end together, so that few cores are idle at the end.
-    return {key_of(spec): spec for spec in sorted(specs, key=effort)}
+    # So that few cores are idle at the end.
+    return {key_of(spec): spec for spec in sorted(specs, key=effort, reverse=True)}
 
 
 def owed(runs: Mapping[str, Spec], records: Collection[str]) -> dict[str, Spec]:

@@ -146,7 +146,7 @@ def epoch_of(
 class Progress(keras.callbacks.Callback):
     """Tells of the running loss once a second."""
 
-    async_safe = True  # no step waits for it
+    async_safe = True  # where Keras calls back from threads, on JAX, no step waits for it
 
     def __init__(self, emit: Emit, epoch: int, done: int):
         super().__init__()
@@ -191,17 +191,18 @@ def trained_epoch(
     batches: tuple[np.ndarray, np.ndarray],
     batch_size: int,
     progress: Progress,
-) -> dict[str, float]:
-    """Train an epoch; its running loss and error, and its last step's gradient norms."""
+) -> tuple[dict[str, float], int]:
+    """Train an epoch; its running loss and error, its last step's gradient norms; its images."""
     data = fed(*batches, batch_size=batch_size)
     history = model.fit(**data, verbose=0, shuffle=False, callbacks=[progress]).history
     first, last = ops.convert_to_numpy(model.optimizer.norms.value)
-    return {
+    row = {
         "running_loss": history["loss"][0],
         "running_error": 1 - history["accuracy"][0],
         "gradient_norm_first": float(first),
         "gradient_norm_last": float(last),
     }
+    return row, len(batches[1])
 
 
 def examination(tier: Tier, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -268,17 +269,21 @@ def train(
     emit({"step": 0, "epoch": 1, "loss": None})
     while step < tier.steps and not reason:
         epoch, started = len(rows) + 1, time.monotonic()
-        batches = epoch_of(arrays, recipe, seed, epoch - 1, tier.steps - step)
-        row = trained_epoch(model, batches, recipe.batch_size, Progress(emit, epoch, step))
+        row, count = trained_epoch(
+            model,
+            epoch_of(arrays, recipe, seed, epoch - 1, tier.steps - step),
+            recipe.batch_size,
+            Progress(emit, epoch, step),
+        )
         seconds = time.monotonic() - started
-        step += len(batches[0]) // recipe.batch_size
+        step += count // recipe.batch_size
         row |= {"epoch": epoch, "step": step, "learning_rate": float(rate[step - 1])}
         reason = divergence(model, row)
         # All test images are looked at once, at the end.
         seen = None if reason or step == tier.steps else tier.measured_train + tier.measured_test
         errors, final = examined(model, tier, images[:seen], labels[:seen])
         rows.append(row | errors)
-        timings.append({"seconds": seconds, "images_per_second": len(batches[0]) / seconds})
+        timings.append({"seconds": seconds, "images_per_second": count / seconds})
         emit({name: rounded(value) for name, value in (rows[-1] | timings[-1]).items()})
     result = {
         "outcome": "diverged" if reason else "finished",
@@ -300,7 +305,8 @@ def main(spec_path: str, data_path: str) -> None:
     os.dup2(2, 1)
 
     def emit(event: dict[str, Any]) -> None:
-        print(json.dumps(event), file=events, flush=True)
+        events.write(json.dumps(event) + "\n")  # in one piece: progress comes from threads
+        events.flush()
 
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
@@ -318,6 +324,10 @@ def main(spec_path: str, data_path: str) -> None:
 
 def peak_memory() -> int:
     """The most bytes this process had in memory: macOS counts them, Linux kilobytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent had when it started this process
+        (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

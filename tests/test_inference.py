@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from keras_ilsvrc import cifar, inference
-from keras_ilsvrc.blocks import branches, chain, conv, norm, relu, residual, under
+from keras_ilsvrc.blocks import branches, chain, conv, lrn, norm, relu, residual, under
 
 
 def noise(*shape, seed=0):
@@ -184,14 +184,73 @@ def test_the_model_itself_is_unchanged_and_the_log_says_what_was_done(caplog):
     assert (folded.name, folded.layers[0].name) == (model.name, model.layers[0].name)
 
 
-def test_layers_called_twice_nested_models_and_others_are_refused():
+def refused():
     image = keras.Input((6, 6, 4))
     twice = layers.Conv2D(4, 3, padding="same")
-    shared = keras.Model(image, norm()(twice(twice(image))), name="shared")
-    nested = keras.Sequential([image, network(conv(4, 3)), layers.BatchNormalization()])
-    for model in (shared, nested, keras.layers.Dense(3), "resnet50"):
-        with pytest.raises(ValueError, match=r"model|layer"):
-            inference.fold_batch_norm(model)
+    nested = keras.Model(image, norm()(network(conv(4, 3))(image)))
+    training = keras.Model(
+        image, layers.BatchNormalization(name="n")(conv(4, 3)(image), training=True)
+    )
+    return {
+        "called before": keras.Model(image, norm()(twice(twice(image)))),
+        "models for layers": nested,
+        "with training=True": training,
+        "not a functional": keras.Sequential([image, layers.BatchNormalization()]),
+        "'resnet50'": "resnet50",
+    }
+
+
+@pytest.mark.parametrize("why", list(refused()))
+def test_what_cannot_be_walked_is_refused(why):
+    with pytest.raises(ValueError, match=why):
+        inference.fold_batch_norm(refused()[why])
+
+
+class Louder(layers.BatchNormalization):
+    """A reader's own normalization."""
+
+    def call(self, x, training=None, mask=None):
+        return 2 * super().call(x, training, mask)
+
+
+def test_a_normalization_of_a_reader_s_own_stays():
+    model = network(conv(4, 3), Louder(name="bn"))
+    assert inference.folding(model).kept == {"bn": "it is a Louder"}
+    assert difference(model, inference.fold_batch_norm(model), noise(2, 6, 6, 4)) == 0
+
+
+def test_layers_that_compute_in_other_types_are_not_merged():
+    half = {"dtype": "mixed_float16"}
+    model = network(
+        layers.Conv2D(4, 3, name="a", **half),
+        layers.BatchNormalization(name="a_bn", dtype="float32"),
+        layers.Conv2D(4, 3, name="b", **half),
+        layers.BatchNormalization(name="b_bn", **half),
+        layers.Activation("softmax", dtype="float32", name="probabilities"),
+    )
+    found = inference.folding(model)
+    assert found.kept == {"a_bn": "it computes in float32, and a in float16"}
+    assert (found.normalizations, found.activations) == ({"b_bn": "b"}, {})
+    folded = inference.fold_batch_norm(model)
+    assert folded.output.dtype == "float32"
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-2
+
+
+def test_a_compiled_model_gives_one_that_is_not():
+    model = network(conv(4, 3), norm(), relu())
+    model.compile("adam", lambda y, z: keras.ops.mean(y - z))
+    for copy in (inference.fold_batch_norm(model), inference.plain(model)):
+        assert not copy.compiled
+    assert model.compiled
+
+
+def test_a_normalization_called_by_keyword_is_folded():
+    image = keras.Input((6, 6, 4))
+    bn = layers.BatchNormalization(name="bn")
+    model = scramble(keras.Model(image, bn(inputs=conv(4, 3)(image))))
+    folded = inference.fold_batch_norm(model)
+    assert kinds(folded) == ["Conv2D"]
+    assert difference(model, folded, noise(2, 6, 6, 4)) <= 1e-5
 
 
 # --- plain -------------------------------------------------------------------------------------
@@ -253,6 +312,20 @@ def test_a_plain_model_trains_and_has_the_names_and_weights_of_its_origin():
     assert not all(map(np.array_equal, copy.get_weights(), model.get_weights()))
 
 
+def test_weights_keep_their_layers_where_the_order_of_layers_changes():
+    """Spelled out, response normalization is deeper than the three convolutions beside it."""
+    model = network(
+        branches(
+            under("a", conv(4, 3), lrn()),
+            under("b", *(under(i, conv(4, 3)) for i in (1, 2, 3))),
+        )
+    )
+    assert difference(model, inference.plain(model), noise(2, 6, 6, 4)) <= 1e-5
+
+
 def test_only_functional_models_can_be_copied():
-    with pytest.raises(ValueError, match="functional"):
-        inference.plain(keras.Sequential([keras.Input((4, 4, 3)), layers.Flatten()]))
+    image = keras.Input((4, 4, 4))
+    nested = keras.Model(image, network(norm(), side=4)(image))
+    for model in (keras.Sequential([image, layers.Flatten()]), nested):
+        with pytest.raises(ValueError, match=r"functional|models for layers"):
+            inference.plain(model)

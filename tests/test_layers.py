@@ -151,8 +151,11 @@ def test_double_precision_is_keras_own():
     assert ours[-1].dtype == "float64"
 
 
-@pytest.mark.parametrize("batch", [None, 3])
-def test_compiled_it_trains_as_keras_layer_does(batch):
+XLA = [] if keras.backend.backend() == "torch" else [(None, True), (3, True)]
+
+
+@pytest.mark.parametrize(("batch", "xla"), [(None, "auto"), (3, "auto"), *XLA])
+def test_compiled_it_trains_as_keras_layer_does(batch, xla):
     """In a graph, whose batch is of unknown size or not, the statistics are those of the batch."""
     x, _ = draws((6, 4, 4, 3), -1)
     found = []
@@ -161,10 +164,28 @@ def test_compiled_it_trains_as_keras_layer_does(batch):
         layer = kind()
         pooled = keras.layers.GlobalMaxPooling2D()(layer(image))
         model = keras.Model(image, pooled)
-        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=xla)
         model.fit(x, np.ones((6, 3)), batch_size=batch or 4, epochs=2, shuffle=False, verbose=0)
         found.append(model.get_weights())
     assert relative(*found) <= 1e-5
+
+
+def test_an_empty_batch_stays_empty():
+    layer = BatchNormalization()
+    assert layer(np.zeros((0, 3, 3, 2), "float32"), training=False).shape == (0, 3, 3, 2)
+
+
+def test_statistics_may_change_before_the_gradient_is_taken():
+    """Evaluated and trained in one loss, as in self-distillation."""
+    image = keras.Input(batch_shape=(2, 4, 4, 3))
+    for kind in (BatchNormalization, THEIRS):
+        layer = kind()
+        frozen = keras.layers.GlobalMaxPooling2D()(layer(Offset()(image), training=False))
+        moving = keras.layers.GlobalMaxPooling2D()(layer(image, training=True))
+        model = keras.Model(image, [frozen, moving])
+        model.compile("sgd", ["mse", "mse"], run_eagerly=True)
+        x = draws((2, 4, 4, 3), -1)[0]
+        assert np.isfinite(model.train_on_batch(x, [np.ones((2, 3))] * 2)).all()
 
 
 # --- files -------------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ def plain(model: keras.Model) -> keras.Model:
 
     Returns:
         A model of the same name, layers' names and weights (copied), not compiled. Batch
-        normalization is Keras' layer; local response normalization its operations.
+        normalization is Keras' layer; local response normalization becomes Keras' operations,
+        and its layers' names are gone.
 
     Raises:
         ValueError: `model` is another.
@@ -85,10 +86,14 @@ def rewritten(
 ) -> keras.Model:
     """The graph of `model`, of other layers, called in another way; not compiled."""
     if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
-        raise ValueError(f"model is a functional keras.Model, not {model!r}.")
+        raise ValueError(
+            f"model is a functional model, as keras.Model(inputs, outputs) gives, not {model!r} "
+            f"(of a built Sequential, keras.Model(model.inputs, model.outputs) is one)."
+        )
     if nested := [x.name for x in model.layers if isinstance(x, keras.Model)]:
         raise ValueError(
-            f"'{model.name}' has models for layers ({', '.join(nested)}): build it of their layers."
+            f"'{model.name}' has models for layers ({', '.join(nested)}): build it flat, of their "
+            f"layers, or pass one of them (model.get_layer('{nested[0]}'))."
         )
     names = {id(x.output): x.name for x in model.layers if isinstance(x, layers.InputLayer)}
     inputs = keras.tree.map_structure(
@@ -130,9 +135,9 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     """`model` for inference, each convolution and the normalization behind it one convolution.
 
     With the moving averages the two are W * x + b with W scaled by gamma / sqrt(variance +
-    epsilon), filter by filter. A normalization that follows no convolution, as before the
+    epsilon), filter by filter. A normalization that follows no Conv2D, as before the
     activations of ResNet v2 and DenseNet, stays: `folding(model)` says which, and why; so
-    does the log, at level INFO.
+    does the log, at level INFO. Load weights first: files of the model do not fit the result.
 
     Args:
         model: functional, of one input of images, without models for layers, each layer called
@@ -195,7 +200,7 @@ def weights(conv: keras.layers.Conv2D, norm: keras.layers.BatchNormalization) ->
 
 
 def folding(model: keras.Model) -> Folding:
-    """What `fold_batch_norm` makes of `model`.
+    """What `fold_batch_norm` makes of `model`, if it calls no normalization with training=True.
 
     Raises:
         ValueError: the model is not functional, not flat, not of one input of images, or calls a
@@ -224,10 +229,10 @@ def folding(model: keras.Model) -> Folding:
 def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | None:
     """Why `norm` cannot be folded into what it follows, or None."""
     if type(conv) is not layers.Conv2D:
-        what = f"{conv.name}, a {type(conv).__name__}" if conv else "the input"
-        return f"it follows {what}, not a convolution"
+        what = f"{conv.name} ({type(conv).__name__})" if conv else "the input"
+        return f"it follows {what}, not a Conv2D"
     if len(hearers[id(conv.output)]) > 1:
-        return f"it is not the only one that hears {conv.name}"
+        return f"the output of {conv.name} is used elsewhere too"
     if conv.activation is not keras.activations.linear:
         return f"{conv.name} has an activation of its own"
     if type(norm) not in (layers.BatchNormalization, BatchNormalization):

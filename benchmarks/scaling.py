@@ -8,7 +8,7 @@ from reproductions.backends import DATA_FORMATS
 from .compare import compare
 from .process import Contestant, workers
 
-BACKENDS = ("tensorflow", "torch")
+BACKENDS = ("tensorflow",)
 CASES: list[tuple[str, dict[str, Any], int | None]] = [
     *((f"batch {n}", {"batch": n, "steps": max(4, 640 // n)}, None) for n in (1, 8, 64)),
     *((f"depth {n}", {"depth": n, "steps": 4}, None) for n in (20, 110)),

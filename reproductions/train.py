@@ -146,7 +146,7 @@ def epoch_of(
 class Progress(keras.callbacks.Callback):
     """Tells of the running loss once a second."""
 
-    async_safe = True  # where Keras calls back from threads, on JAX, no step waits for it
+    async_safe = True  # where Keras may call back from threads (not TensorFlow) no step waits
 
     def __init__(self, emit: Emit, epoch: int, done: int):
         super().__init__()

@@ -6,7 +6,7 @@ catalog     list_models, get_model, entry: the networks by name, with their pape
 cifar       the papers' networks for 32 x 32 images
 anatomy     profile, stages, features: what a graph says of itself; backbones
 inference   drop_auxiliary, fold_batch_norm; plain: in Keras' own layers
-pretrained  build: the form that other zoos give a network
+pretrained  load, save: trained weights of other zoos, strictly; their images' scale
 blocks      the vocabulary, for networks of your own
 layers      BatchNormalization on the backends' kernels, LocalResponseNormalization
 """
@@ -19,6 +19,7 @@ from .inception_v1 import GoogLeNet, InceptionV1
 from .inception_v2 import InceptionV2
 from .inception_v3 import InceptionV3
 from .inception_v4 import InceptionResNetV1, InceptionResNetV2, InceptionV4
+from .pretrained import decode_predictions, preprocess
 from .resnet import (
     PlainNet18,
     PlainNet34,
@@ -78,9 +79,11 @@ __all__ = [
     "blocks",
     "catalog",
     "cifar",
+    "decode_predictions",
     "get_model",
     "inference",
     "layers",
     "list_models",
+    "preprocess",
     "pretrained",
 ]

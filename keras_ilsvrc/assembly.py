@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +9,8 @@ from functools import wraps
 from math import isfinite
 from numbers import Integral, Real
 from os import PathLike
-from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Protocol, get_args, get_origin
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -73,7 +70,10 @@ class Builder(Protocol):
 
 ARGUMENTS = """
         include_top: the classifier, or feature maps.
-        weights: None (random values) or a weights file saved by Keras.
+        weights: None (random values); a source of trained ones, "keras", "torchvision", "timm",
+            "cadene", "qubvel" or "cifar", or "imagenet" for the first of these that has them, and
+            the model has that source's form (see pretrained.load); or the path of a file of a
+            model like this one.
         input_tensor: a Keras tensor of images to build on.
         input_shape: (height, width, channels), channels first where Keras is set so. Height and
             width may be None without top. Default: {size}, and any size without top.
@@ -84,6 +84,8 @@ ARGUMENTS = """
         kernel_initializer: of all convolutions and dense layers, in place of the network's own.
         weight_decay: adds weight_decay / 2 * (sum of squares of each kernel) to the loss, whose
             gradient is weight_decay * kernel.
+        include_preprocessing: with a source's weights, whether the model takes RGB pixels in
+            [0, 255] and scales them itself (else: pretrained.preprocess).
 
     Returns:
         A flat keras.Model: images -> (batch, classes), or feature maps (pooled: vectors).
@@ -121,9 +123,14 @@ def builder(
                 raise TypeError(
                     f"{public}: {error}; it takes {', '.join(signature.parameters)}."
                 ) from None
+            given = dict(bound.arguments)
             bound.apply_defaults()
             check_kinds(signature.parameters, bound.arguments)
             standard = {key: bound.arguments.pop(key) for key in STANDARD}
+            if standard["weights"] is not None:
+                from .pretrained.loading import with_weights  # it builds with the builders
+
+                return with_weights(build, given)
             return assemble(describe(*bound.args, **bound.kwargs), **standard)
 
         build.__name__ = build.__qualname__ = public
@@ -160,9 +167,10 @@ def assemble(
     name: str | None = None,
     kernel_initializer: str | keras.Initializer | None = None,
     weight_decay: float = 0.0,
+    include_preprocessing: bool = False,
 ) -> keras.Model:
     """`network` between an image input and its classifiers, as a flat functional model."""
-    check(network, include_top, weights)
+    check(network, include_top, include_preprocessing)
     known("classifier_activation", keras.activations, classifier_activation)
     image = image_input(network, include_top, input_tensor, input_shape)
     wishes = kernel_rules(kernel_initializer, weight_decay)
@@ -172,8 +180,6 @@ def assemble(
         )
     with deep_recursion():
         model = keras.Model(source(image), outputs, name=name or network.name)
-    if weights is not None:
-        load(model, weights)
     return model
 
 
@@ -276,16 +282,11 @@ def agree(shape: Shape, other: Shape) -> bool:
     return len(shape) == len(other) and all(None in pair or len({*pair}) == 1 for pair in pairs)
 
 
-def check(network: Network, include_top: bool, weights: Any) -> None:
+def check(network: Network, include_top: bool, include_preprocessing: bool) -> None:
     if network.auxiliary and not include_top:
         raise ValueError("auxiliary=True adds classifiers, and needs include_top=True.")
-    if weights is None:
-        return
-    if not isinstance(weights, str | PathLike) or not Path(weights).is_file():
-        raise ValueError(
-            f"weights is None or the path of a weights file saved by Keras (none come with this "
-            f"package); there is no file {str(weights)!r}."
-        )
+    if include_preprocessing:
+        raise ValueError("include_preprocessing=True needs weights of a source, which says how.")
 
 
 def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
@@ -310,23 +311,6 @@ def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
             f"{what} {shape!r} is too small: height and width are at least {least} in this network "
             f"(channels are {'last' if channel_axis() == -1 else 'first'})."
         )
-
-
-def load(model: keras.Model, weights: str | PathLike) -> None:
-    """Weights saved by Keras, which matches them by the layers' classes and order, not by name.
-
-    A file whose layers differ in number, class or shape raises ValueError.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the error then says
-            model.load_weights(weights)
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
-        raise ValueError(
-            f"weights: the file {str(weights)!r} does not fit {model.name} as asked for: it is "
-            f"damaged, or its options, input channels or classes differ (with other classes "
-            f"include_top=False may fit). Keras: {str(error).splitlines()[0]}"
-        ) from error
 
 
 # What an option of a type is, in words, and whether a value is.

@@ -177,11 +177,12 @@ def conv(
     def apply(x: KerasTensor) -> KerasTensor:
         options = given("conv", name, arguments)
         padding = options.pop("padding")
+        size = options.pop("kernel_size", kernel_size)  # a zoo may have another one
         if padding == "symmetric" and stride > 1:
-            x, padding = pad(kernel_size, options.get("dilation_rate", 1))(x), "valid"
+            x, padding = pad(size, options.get("dilation_rate", 1))(x), "valid"
         elif padding == "symmetric":
             padding = "same"
-        return layers.Conv2D(filters, kernel_size, stride, padding, name=named(name), **options)(x)
+        return layers.Conv2D(filters, size, stride, padding, name=named(name), **options)(x)
 
     return apply
 
@@ -266,12 +267,13 @@ def max_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: An
     """
 
     def apply(x: KerasTensor) -> KerasTensor:
-        padding = given("max_pool", name, arguments)["padding"]
-        window = pool_size
+        options = given("max_pool", name, arguments)
+        padding = options["padding"]
+        window = options.get("pool_size", pool_size)  # a zoo may have another one
         if padding == "zeros":
-            x, padding = pad(pool_size)(x), "valid"
+            x, padding = pad(window)(x), "valid"
         elif padding == "lowest":
-            x = layers.MaxPooling2D(pool_size, 1, "same", name=named(f"{name}_windows"))(x)
+            x = layers.MaxPooling2D(window, 1, "same", name=named(f"{name}_windows"))(x)
             window, padding = 1, "valid"
         return layers.MaxPooling2D(window, stride, padding, name=named(name))(x)
 

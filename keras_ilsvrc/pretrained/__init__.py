@@ -1,34 +1,34 @@
-"""Networks in the form of other zoos: the only room that knows that these exist.
+"""Trained weights, in and out, and the only room that knows that other zoos exist.
 
-A zoo's *dialect* is what it does differently from a network's paper, as rules for its leaves.
+load           a network with a source's weights, or with a file's; strictly
+save           a model's weights, in the names of a source
+build          the form of a source, with random weights
+entry          what a source says of a network: its images' scale, its files; sources(name): which
+preprocess     pixels to what a model wants
+decode_predictions
+parity         the same weights on each installed backend
 """
 
-from typing import Any
+from .dialect import Contract, Dialect
+from .forms import SOURCES, build, entry, preprocess, sources
+from .loading import load
+from .parity import parity
+from .preprocessing import decode_predictions
+from .report import LoadError, Report
+from .saving import save
 
-import keras
-
-from ..blocks import rules
-from ..catalog import entry
-from . import keras_applications
-
-SOURCES = {"keras": keras_applications.DIALECTS}
-
-
-def build(name: str, source: str = "keras", **options: Any) -> keras.Model:
-    """The network `name` as another zoo has it, with random weights.
-
-    Args:
-        name: a name of the catalog, or the builder's.
-        source: "keras": keras.applications.
-        options: the builder's.
-
-    Raises:
-        ValueError: there is no such source, it has no such network, or an option is wrong.
-    """
-    if source not in SOURCES:
-        raise ValueError(f"source is {', '.join(map(repr, SOURCES))}, not {source!r}.")
-    found = entry(name)
-    if found.name not in SOURCES[source]:
-        raise ValueError(f"{source!r} has no {name!r}; it has {', '.join(SOURCES[source])}.")
-    with rules(*SOURCES[source][found.name]):
-        return found.builder(**found.options, **options)
+__all__ = [
+    "SOURCES",
+    "Contract",
+    "Dialect",
+    "LoadError",
+    "Report",
+    "build",
+    "decode_predictions",
+    "entry",
+    "load",
+    "parity",
+    "preprocess",
+    "save",
+    "sources",
+]

@@ -1,0 +1,189 @@
+"""Weights files as tensors by name. What a file holds is data: none of it is executed, and no
+tensor is read before it is asked for.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import h5py
+import numpy as np
+import safetensors
+
+from .contents import Contents, Tensor
+from .pickled import archived, unzipped
+from .report import LoadError
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+PYTORCH_UNZIPPED = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+KINDS = "HDF5 (.h5, .weights.h5), .keras, .safetensors, or PyTorch's (.pth, .pt, .th)"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Contents]:
+    """The contents of a weights file of whatever kind, told by its first bytes.
+
+    Raises:
+        LoadError: it is damaged, or of another kind, or holds what is not data. So does reading a
+            tensor inside the context.
+    """
+    try:
+        with path.open("rb") as file, ExitStack() as stack:
+            yield reader(path, file.read(16))(path, stack)
+    except LoadError:
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise LoadError(
+            f"the file {str(path)!r} is damaged or is none of weights: {words[0]}"
+        ) from (error)
+
+
+def reader(path: Path, head: bytes) -> Callable[[Path, ExitStack], Contents]:
+    if head.startswith(HDF5):
+        return lambda path, stack: hdf5(stack.enter_context(h5py.File(path, "r")))
+    if head.startswith(ZIP):
+        return zipped
+    if head.startswith(PYTORCH_UNZIPPED):
+        return unzipped
+    if len(head) > 8 and head[8:9] == b"{":
+        return tensors_file
+    raise LoadError(f"the file {str(path)!r} is of no known kind of weights: {KINDS}.")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of names, types, shapes and values."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        sha.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        sha.update(array.view(np.uint8).data if array.ndim else array.tobytes())
+    return sha.hexdigest()
+
+
+# --- safetensors ------------------------------------------------------------------------------
+
+
+def tensors_file(path: Path, stack: ExitStack) -> Contents:
+    file = stack.enter_context(safetensors.safe_open(path, "numpy"))
+    metadata = file.metadata() or {}
+    tensors = {
+        name: Tensor(
+            tuple(file.get_slice(name).get_shape()), lambda name=name: file.get_tensor(name)
+        )
+        for name in file.keys()  # noqa: SIM118 (it is no mapping)
+    }
+    known = "SHA-256 in the file" if "sha256" in metadata else "not checked"
+    return Contents("state", tensors, known, metadata)
+
+
+# --- zip archives: .keras, and PyTorch's --------------------------------------------------------
+
+
+def zipped(path: Path, stack: ExitStack) -> Contents:
+    """Reading a member compares its CRC-32; those that hold no tensors are read here."""
+    archive = stack.enter_context(zipfile.ZipFile(path))
+    for member in archive.infolist():
+        check_member(path, member)
+    names = archive.namelist()
+    if "model.weights.h5" in names:
+        for name in {*names} - {"model.weights.h5"}:
+            archive.read(name)
+        inside = io.BytesIO(archive.read("model.weights.h5"))
+        contents = hdf5(stack.enter_context(h5py.File(inside, "r")))
+        return Contents(contents.kind, contents.tensors, "CRC-32")
+    if pickles := [name for name in names if PurePosixPath(name).name == "data.pkl"]:
+        return archived(archive, pickles)
+    raise LoadError(f"the archive {str(path)!r} has neither Keras' nor PyTorch's weights.")
+
+
+def check_member(path: Path, member: zipfile.ZipInfo) -> None:
+    """Nothing is ever unpacked, but an archive made for harm is none of weights."""
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    if name.is_absolute() or ".." in name.parts:
+        raise LoadError(
+            f"the archive {str(path)!r} has the path {member.filename!r} outside itself."
+        )
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise LoadError(
+            f"the archive {str(path)!r} is compressed; Keras and PyTorch store weights as they are."
+        )
+
+
+# --- HDF5: Keras' -----------------------------------------------------------------------------
+
+
+def hdf5(file: h5py.File) -> Contents:
+    datasets = dict(walk(file))
+    if "layer_names" in file.attrs or "layer_names0" in file.attrs or "model_weights" in file:
+        return legacy(file.get("model_weights", file), datasets)
+    tensors = {}
+    for path, dataset in datasets.items():
+        if path.startswith("/optimizer/") or "/seed_generator/" in path:
+            continue
+        layer, _, number = path.rpartition("/")
+        if "name" not in file[layer].attrs:
+            raise LoadError(
+                f"{path!r} does not say its layer's name: save the file with Keras 3.15."
+            )
+        tensors[f"{text(file[layer].attrs['name'])}/{number}"] = tensor(dataset)
+    return Contents("keras", tensors)
+
+
+def walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """All datasets below; links into other files are refused."""
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise LoadError(f"{group.name}/{name} in {group.file.filename!r} is a link elsewhere.")
+        inner = group[name]
+        if isinstance(inner, h5py.Group):
+            yield from walk(inner)
+        elif inner.is_virtual or inner.external:
+            raise LoadError(f"{inner.name} in {group.file.filename!r} lies in another file.")
+        else:
+            yield inner.name, inner
+
+
+def legacy(group: h5py.Group, datasets: Mapping[str, h5py.Dataset]) -> Contents:
+    """Keras 2's: layers in their order, each with its weights in theirs."""
+    tensors = {}
+    for layer in attribute(group, "layer_names"):
+        for weight in attribute(group[layer], "weight_names"):
+            dataset = group[layer][weight]
+            tensors[dataset.name.removeprefix(group.name).strip("/")] = tensor(dataset)
+    listed = {group[name].name for name in tensors}
+    others = {
+        path.strip("/"): tensor(dataset)
+        for path, dataset in datasets.items()
+        if path.startswith(group.name) and path not in listed and "optimizer_weights" not in path
+    }
+    return Contents("legacy", tensors | others)
+
+
+def attribute(group: h5py.Group, name: str) -> list[str]:
+    """A list of names; long ones are stored in pieces, `name`0, `name`1, ..."""
+    if name in group.attrs:
+        return [text(x) for x in group.attrs[name]]
+    pieces = sorted(
+        (k for k in group.attrs if k.startswith(name)), key=lambda k: int(k[len(name) :])
+    )
+    return [text(x) for piece in pieces for x in group.attrs[piece]]
+
+
+def text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def tensor(dataset: h5py.Dataset) -> Tensor:
+    return Tensor(dataset.shape, lambda: dataset[()])

@@ -1,0 +1,171 @@
+"""Networks in the form of other zoos: the catalog's names, the sources, and which has which."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import keras
+
+from ..assembly import Builder, image_shape
+from ..blocks import rules
+from ..catalog import ENTRIES, Entry
+from ..catalog import entry as catalog_entry
+from . import cadene, cifar, keras_applications, qubvel, timm, torchvision
+from .dialect import Contract, Dialect
+from .preprocessing import scale, scaled
+
+# In the order in which "imagenet" chooses.
+SOURCES: dict[str, Mapping[str, Dialect]] = {
+    "keras": keras_applications.DIALECTS,
+    "torchvision": torchvision.DIALECTS,
+    "cadene": cadene.DIALECTS,
+    "timm": timm.DIALECTS,
+    "qubvel": qubvel.DIALECTS,
+    "cifar": cifar.DIALECTS,
+}
+
+
+class Form(NamedTuple):
+    """What a model of this room is: a network, whose form, and whether it scales its images."""
+
+    name: str
+    source: str
+    preprocessing: bool = False
+
+
+FORMS: WeakKeyDictionary[keras.Model, Form] = WeakKeyDictionary()
+
+
+def sources(name: str) -> list[str]:
+    """The sources that have the network `name`, a name of the catalog or a builder's."""
+    found = catalog_entry(name).name
+    return [source for source, dialects in SOURCES.items() if found in dialects]
+
+
+def entry(name: str, source: str) -> Dialect:
+    """What `source` says of the network `name`: its images, its files, its form.
+
+    Args:
+        name: a name of the catalog, or the builder's.
+        source: "keras", "torchvision", "timm", "cadene", "qubvel" or "cifar"; "imagenet" is the
+            first of them, in another order, that has a file to fetch.
+
+    Raises:
+        ValueError: there is no such source, or it has no such network.
+    """
+    return SOURCES[resolved(name, source)][catalog_entry(name).name]
+
+
+def resolved(name: str, source: str) -> str:
+    """The source itself, or the one that "imagenet" means for a network."""
+    found = catalog_entry(name).name
+    there = sources(name)
+    if source == "imagenet":
+        there = [s for s in there if s != "cifar" and SOURCES[s][found].file]
+        if there:
+            return there[0]
+        raise ValueError(
+            f"no known source has weights of {found!r} for ImageNet; use weights=None."
+        )
+    if source not in SOURCES:
+        raise ValueError(f"source is {', '.join(map(repr, SOURCES))}, not {source!r}.")
+    if source not in there:
+        have = f"these sources have it: {', '.join(there)}" if there else "no source has it"
+        raise ValueError(
+            f"{source!r} has no {found!r} ({have}); it has {', '.join(SOURCES[source])}."
+        )
+    return source
+
+
+def build(
+    name: str, source: str = "keras", *, include_preprocessing: bool = False, **options: Any
+) -> keras.Model:
+    """The network `name` as another zoo has it, with random weights.
+
+    Args:
+        name: a name of the catalog, or the builder's.
+        source: as in `entry`.
+        include_preprocessing: whether the model takes pixels in [0, 255] and RGB, and makes of them
+            what its network wants.
+        options: the builder's.
+
+    Raises:
+        ValueError: there is no such source, it has no such network, or an option is wrong or
+            contradicts the source's form.
+    """
+    source = resolved(name, source)
+    found, dialect = catalog_entry(name), entry(name, source)
+    check_options(found, source, dialect.options, options)
+    if include_preprocessing:
+        options = with_scaled_images(found, dialect, options)
+    with rules(*dialect.rules):
+        model = found.builder(**{**found.options, **dialect.options, **options})
+    FORMS[model] = Form(found.name, source, include_preprocessing)
+    return model
+
+
+def check_options(
+    found: Entry, source: str, form: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    if "weights" in options:
+        raise ValueError("weights: `build` draws them, `load` has them from its source.")
+    for option, value in {**found.options, **form}.items():
+        if options.get(option, value) != value:
+            raise ValueError(
+                f"{found.name!r} of {source!r} has {option}={value!r}, not {options[option]!r}: "
+                f"leave it out, or take other weights."
+            )
+
+
+def with_scaled_images(found: Entry, dialect: Dialect, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, their images an input of pixels behind which they are scaled."""
+    options = dict(options)
+    pixels = options.pop("input_tensor", None)
+    shape = options.pop("input_shape", None)
+    if pixels is None:
+        size = found.input_size if options.get("include_top", True) else None
+        pixels = keras.Input(shape or image_shape(size))
+    return {**options, "input_tensor": scaled(dialect.contract)(pixels)}
+
+
+def preprocess(images: Any, of: keras.Model | Dialect) -> Any:
+    """`images` as weights want them: a new float32 array, or a tensor of a tensor.
+
+    Args:
+        images: RGB pixels in [0, 255], (..., height, width, 3), or (..., 3, height, width) where
+            Keras is set so; an array or a tensor. They are neither changed nor resized.
+        of: a model as `load` or `build` gave it, or what `entry` says of its weights.
+
+    Raises:
+        ValueError: there are not three channels, or nothing is known of the model's images.
+
+    Warns where the values are clearly in another range.
+    """
+    return scale(images, of.contract if isinstance(of, Dialect) else contract_of(of))
+
+
+def contract_of(model: keras.Model) -> Contract:
+    form = FORMS.get(model)
+    if form is None:
+        raise ValueError(
+            f"nothing is known of the images of {model.name!r}, which is not as pretrained.load "
+            f"gave it: pass pretrained.entry(name, source) instead."
+        )
+    if form.preprocessing:
+        raise ValueError(f"{model.name!r} scales its images itself: give it pixels in [0, 255].")
+    return SOURCES[form.source][form.name].contract
+
+
+def named(builder: Builder, arguments: Mapping[str, Any]) -> str:
+    """The catalog's name of what a builder makes of arguments: the most special that fits."""
+    fitting = [
+        e
+        for e in ENTRIES.values()
+        if e.builder is builder and all(arguments.get(k) == v for k, v in e.options.items())
+    ]
+    if not fitting:
+        raise ValueError(
+            f"no source has weights of {builder.__name__} with these options; weights may be None "
+            f"or a file of its own."
+        )
+    return max(fitting, key=lambda e: len(e.options)).name

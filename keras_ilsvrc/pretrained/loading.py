@@ -1,0 +1,145 @@
+"""Weights into a model: all of them, each in its place, or none."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..assembly import Builder
+from .dialect import Dialect
+from .fetching import fetched
+from .files import digest, opened, sha256
+from .forms import SOURCES, build, entry, named, resolved
+from .matching import Convert, Place, Wishes, matched, renamed
+from .report import LoadError, Report
+
+log = logging.getLogger("keras_ilsvrc")
+
+
+def load(
+    name: str,
+    source: str,
+    path: str | PathLike | None = None,
+    *,
+    sha256: str | None = None,
+    include_preprocessing: bool = False,
+    **options: Any,
+) -> keras.Model:
+    """The network `name` in the form of `source`, with trained weights.
+
+    Args:
+        name: a name of the catalog, such as "resnet50" or "cifar_resnet20", or the builder's.
+        source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "cifar", or
+            "imagenet".
+        path: of the file, in whatever format; None fetches the source's own, once, and compares
+            its checksum.
+        sha256: of the file, to compare: its first digits, 8 or more.
+        include_preprocessing: whether the model takes RGB pixels in [0, 255].
+        options: the builder's. With other `classes` the classifier stays as initialised; with
+            another number of channels in `input_shape` the first kernel is summed over its
+            channels and divided by their new number, so that an image of equal channels gives
+            what its grey one gave; with include_top=False the file's classifier is left out. What
+            is not the file's is logged as a warning (logger "keras_ilsvrc").
+
+    Raises:
+        LoadError (a ValueError): the file is damaged, or a weight has no place, or a variable no
+            weight; it has a report of all names.
+        OSError: it cannot be fetched; the message says where to put it.
+        ValueError: no such name or source, or an option contradicts the source's form.
+    """
+    source = resolved(name, source)
+    dialect = entry(name, source)
+    wishes = wished(options)
+    path = existing(path) if path is not None else fetched(dialect, name, source, wishes.no_top)
+    model = build(name, source, include_preprocessing=include_preprocessing, **options)
+    fill(model, path, dialect, wishes, sha256)
+    return model
+
+
+def with_weights(builder: Builder, arguments: Mapping[str, Any]) -> keras.Model:
+    """What `builder` makes of `arguments`, whose weights are a source or a file of its own form."""
+    options = dict(arguments)
+    weights = options.pop("weights")
+    if isinstance(weights, str) and (weights in SOURCES or weights == "imagenet"):
+        return load(named(builder, options), weights, **options)
+    if options.pop("include_preprocessing", False):
+        raise ValueError("include_preprocessing=True needs weights of a source, which says how.")
+    path = existing(weights)
+    model = builder(**options)
+    fill(model, path, None, wished(options))
+    return model
+
+
+def wished(options: Mapping[str, Any]) -> Wishes:
+    shape = options.get("input_shape") or getattr(options.get("input_tensor"), "shape", (0,))[1:]
+    last = keras.config.image_data_format() == "channels_last"
+    other = bool(shape) and shape[-1 if last else 0] != 3
+    return Wishes("classes" in options, other, not options.get("include_top", True))
+
+
+def existing(path: Any) -> Path:
+    """The file, which must be there."""
+    if isinstance(path, str | PathLike) and Path(path).is_file():
+        return Path(path)
+    raise ValueError(
+        f"weights is None, a source ({', '.join(SOURCES)}), 'imagenet', or the path of a weights "
+        f"file; there is no file {str(path)!r}."
+    )
+
+
+def fill(
+    model: keras.Model,
+    path: Path,
+    dialect: Dialect | None,
+    wishes: Wishes,
+    sha256: str | None = None,
+) -> Report:
+    """Every tensor of the file into its variable; nothing is assigned before all is known to fit."""
+    checked = check_sha256(path, sha256) if sha256 else None
+    with opened(path) as found:
+        contents = renamed(found, dialect)
+        report, plan = matched(model, path, contents, dialect, wishes)
+        report = replace(report, integrity=checked or report.integrity)
+        if not report.complete:
+            raise LoadError(
+                f"the file {str(path)!r} does not fit {model.name!r} as asked for.", report
+            )
+        arrays = {name: tensor.read() for name, tensor in contents.tensors.items()}
+        promised = contents.metadata.get("sha256")
+        if promised is not None and digest(arrays) != promised:
+            raise LoadError(f"the file {str(path)!r} has other values than were saved in it.")
+        values = [(place.variable, value_of(place, convert, arrays)) for place, convert in plan]
+        for variable, value in values:
+            check_values(path, variable, value)
+    for variable, value in values:
+        variable.assign(value)
+    level = logging.WARNING if report.fresh or report.reshaped else logging.INFO
+    log.log(level, "%s", report)
+    return report
+
+
+def check_sha256(path: Path, wanted: str) -> str:
+    if not re.fullmatch("[0-9a-f]{8,64}", wanted):
+        raise ValueError(f"sha256 is 8 to 64 hexadecimal digits, not {wanted!r}.")
+    if not sha256(path).startswith(wanted):
+        raise LoadError(f"the file {str(path)!r} has another SHA-256 than {wanted}.")
+    return "SHA-256"
+
+
+def value_of(place: Place, convert: Convert, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A variable's value; of a convolution in groups, stored as one a group, all together."""
+    parts = [arrays[name] for name in place.names]
+    return convert(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1))
+
+
+def check_values(path: Path, variable: keras.Variable, value: np.ndarray) -> None:
+    if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
+        raise LoadError(f"the file {str(path)!r} has no finite numbers for {variable.path!r}.")
+    if variable.path.endswith("moving_variance") and (value < 0).any():
+        raise LoadError(f"the file {str(path)!r} has variances below 0 for {variable.path!r}.")

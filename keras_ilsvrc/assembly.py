@@ -179,8 +179,7 @@ def assemble(
             network, image, include_top, pooling, classes, classifier_activation
         )
     with deep_recursion():
-        model = keras.Model(source(image), outputs, name=name or network.name)
-    return model
+        return keras.Model(source(image), outputs, name=name or network.name)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from . import inception_v2, resnext
 from .assembly import Builder, Network, builder
 from .blocks import (
     Block,
+    Rule,
     chain,
     channels,
     conv,
@@ -127,6 +128,10 @@ def projection_154(filters: int, step: Step) -> Block:
     return unit(0, filters, 3 if halves else 1, step.stride, step.before)
 
 
+# Caffe's pooling rounds sizes up.
+RULES_154 = (Rule("max_pool", {"padding": "same"}),)
+
+
 def stem_154() -> Block:
     """Three 3x3 convolutions in place of one 7x7."""
     rows = (64, 2), (64, 1), (128, 1)
@@ -135,7 +140,7 @@ def stem_154() -> Block:
             under(f"conv1_{i}", conv(filters, 3, stride), norm(), relu())
             for i, (filters, stride) in enumerate(rows, 1)
         ),
-        max_pool(3, 2, name="pool1", padding="same"),
+        max_pool(3, 2, name="pool1"),
     )
 
 
@@ -150,4 +155,4 @@ def SENet154(
     shortcut = where_dimensions_change(projection_154)
     block = after_addition(excited(bottleneck_154, se_ratio), shortcut, 4)
     body = chain(stem_154(), stages(block, TABLE_1[152][2], 64, output_stride))
-    return Network(body, dropout=dropout)
+    return Network(body, dropout=dropout, rules=RULES_154)

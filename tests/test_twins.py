@@ -95,7 +95,7 @@ def test_without_the_rule_of_strides_the_outputs_differ():
     """The negative control: the weights fit, and the test above would fail."""
     twin = theirs("resnet50v2")
     scramble(twin)
-    dialect = [rule for rule in DIALECTS["resnet50v2"] if rule.kind != "stage"]
+    dialect = [rule for rule in DIALECTS["resnet50v2"].rules if rule.kind != "stage"]
     with rules(*dialect):
         model = keras_ilsvrc.ResNet50V2(input_shape=(32, 32, 3), kernel_initializer="zeros")
     model.set_weights(twin.get_weights())
@@ -116,7 +116,7 @@ def test_the_paper_s_form_has_other_weights():
 
 
 @pytest.mark.parametrize(("name", "source", "right"), [
-    ("resnet50", "timm", "'keras'"),
+    ("resnet50", "zoo", "'keras'"),
     ("resnet18", "keras", "resnet50"),
     ("resnet51", "keras", "resnet50"),
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a source of weights is: how it built its networks, what it calls their parts, where they lie."""
+"""A source of weights: how it built its networks, how it names their parts, where they lie."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Contract:
         scale: 255 for values in [0, 1], 127.5 for [0, 2], 1 for pixels.
         order: of the network's channels. Images are given in RGB, whatever it is.
         size: height and width of the images it was evaluated on.
-        resize: the shorter side before the crop in the middle, or None where its authors do not say.
+        resize: the shorter side before the crop in the middle; None: its authors do not say.
     """
 
     mean: tuple[float, float, float]

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -79,9 +80,7 @@ def tensors_file(path: Path, stack: ExitStack) -> Contents:
     file = stack.enter_context(safetensors.safe_open(path, "numpy"))
     metadata = file.metadata() or {}
     tensors = {
-        name: Tensor(
-            tuple(file.get_slice(name).get_shape()), lambda name=name: file.get_tensor(name)
-        )
+        name: Tensor(tuple(file.get_slice(name).get_shape()), partial(file.get_tensor, name))
         for name in file.keys()  # noqa: SIM118 (it is no mapping)
     }
     known = "SHA-256 in the file" if "sha256" in metadata else "not checked"

@@ -41,13 +41,13 @@ TO_ONE_299 = Contract((1, 1, 1), (1, 1, 1), 127.5, "RGB", 299)
 MEAN_STD = Contract(IMAGENET_MEAN, IMAGENET_STD, 255, "RGB", 224)
 
 # rules, contract, the builder's options of this form, folder
-VGG_FORM = (VGG, CAFFE, {}, "vgg")
+Form = tuple[tuple[Rule, ...], Contract, dict[str, Any], str]
+VGG_FORM: Form = (VGG, CAFFE, {}, "vgg")
 RESNET_FORM = (RESNET, CAFFE, {"stride_on": "1x1", "shortcut": "B"}, "resnet")
 RESNET_V2_FORM = (RESNET_V2, TO_ONE, {"stride_on": "3x3", "shortcut": "B"}, "resnet")
-INCEPTION_FORM = (INCEPTION, TO_ONE_299, {}, "")
+INCEPTION_FORM: Form = (INCEPTION, TO_ONE_299, {}, "")
 INCEPTION_V3_FORM = (INCEPTION, TO_ONE_299, {"auxiliary": False}, "")
-DENSENET_FORM = (DENSENET, MEAN_STD, {}, "densenet")
-Form = tuple[tuple[Rule, ...], Contract, dict[str, Any], str]
+DENSENET_FORM: Form = (DENSENET, MEAN_STD, {}, "densenet")
 
 # name: form, MD5 with top, MD5 without
 FILES: dict[str, tuple[Form, str, str]] = {

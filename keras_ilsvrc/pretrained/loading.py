@@ -100,7 +100,7 @@ def fill(
     wishes: Wishes,
     sha256: str | None = None,
 ) -> Report:
-    """Every tensor of the file into its variable; nothing is assigned before all is known to fit."""
+    """Every tensor of the file into its variable, once all are known to fit."""
     checked = check_sha256(path, sha256) if sha256 else None
     with opened(path) as found:
         contents = renamed(found, dialect)

@@ -11,9 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from math import prod
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,12 +27,15 @@ TYPES = {
 }  # fmt: skip
 
 
+Order = Literal["<", ">"]
+
+
 class Storage(NamedTuple):
     """A run of values of one type, by its key in the file."""
 
     kind: str
     key: str
-    count: int
+    values: int
 
 
 class View(NamedTuple):
@@ -55,7 +57,7 @@ ADMITTED: dict[str, Callable[[], Any]] = {
     "torch._utils._rebuild_tensor": lambda: partial(rebuilt),
     "torch._utils._rebuild_tensor_v2": lambda: partial(rebuilt),
     "torch._utils._rebuild_parameter": lambda: lambda data, *rest: data,
-    **{f"torch.{name}": lambda name=name: name for name in TYPES},
+    **{f"torch.{name}": partial(str, name) for name in TYPES},
 }
 
 
@@ -82,7 +84,7 @@ def archived(archive: zipfile.ZipFile, pickles: list[str]) -> Contents:
     root = pickles[0].removesuffix("data.pkl")
     inside = {n for n in archive.namelist() if n.startswith(f"{root}data/")}
     others = {n: archive.read(n) for n in archive.namelist() if n not in inside}
-    order = ">" if others.get(f"{root}byteorder") == b"big" else "<"
+    order: Order = ">" if others.get(f"{root}byteorder") == b"big" else "<"
     views = state(Reader(io.BytesIO(others[pickles[0]])).load())
 
     def values(storage: Storage) -> np.ndarray:
@@ -98,7 +100,7 @@ def unzipped(path: Path, stack: ExitStack) -> Contents:
     """torch.save's format before version 1.6: five pickles, then the storages one by one."""
     file = stack.enter_context(path.open("rb"))
     _, _, system, content, keys = (Reader(file).load() for _ in range(5))
-    order = "<" if system["little_endian"] else ">"
+    order: Order = "<" if system["little_endian"] else ">"
     views = state(content)
     storages = {view.storage.key: view.storage for view in views.values()}
     places = located(file, path, keys, storages)
@@ -106,7 +108,7 @@ def unzipped(path: Path, stack: ExitStack) -> Contents:
     def values(storage: Storage) -> np.ndarray:
         file.seek(places[storage.key])
         width = np.dtype(TYPES[storage.kind]).itemsize
-        return valued(file.read(width * storage.count), storage, order)
+        return valued(file.read(width * storage.values), storage, order)
 
     return Contents(
         "state", {name: Tensor(v.size, partial(array, v, values)) for name, v in views.items()}
@@ -121,7 +123,7 @@ def located(
     for key in map(str, keys):
         file.seek(at)
         count = int.from_bytes(file.read(8), "little")
-        if key not in storages or count != storages[key].count:
+        if key not in storages or count != storages[key].values:
             raise LoadError(f"the storages of {str(path)!r} are not those of its tensors.")
         places[key] = at + 8
         at += 8 + count * np.dtype(TYPES[storages[key].kind]).itemsize
@@ -130,11 +132,11 @@ def located(
     return places
 
 
-def valued(data: bytes, storage: Storage, order: str) -> np.ndarray:
+def valued(data: bytes, storage: Storage, order: Order) -> np.ndarray:
     """The values of a storage, of which there must be as many as promised."""
     values = np.frombuffer(data, np.dtype(TYPES[storage.kind]).newbyteorder(order))
-    if len(values) != storage.count:
-        raise LoadError(f"a storage has {len(values)} values, and says {storage.count}.")
+    if len(values) != storage.values:
+        raise LoadError(f"a storage has {len(values)} values, and says {storage.values}.")
     if storage.kind == "BFloat16Storage":  # the upper half of a float32
         return (values.astype("u4") << 16).view("f4")
     return values
@@ -145,7 +147,7 @@ def array(view: View, values: Callable[[Storage], np.ndarray]) -> np.ndarray:
     whole = values(view.storage)
     reach = sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
     if min(view.offset, *view.stride, 0) < 0 or (
-        prod(view.size) and view.offset + reach >= len(whole)
+        0 not in view.size and view.offset + reach >= len(whole)
     ):
         raise LoadError("a tensor reaches beyond its storage.")
     steps = [step * whole.itemsize for step in view.stride]

@@ -10,7 +10,10 @@ from .dialect import Contract, Dialect, File
 from .torchvision import IMAGENET_MEAN, IMAGENET_STD
 
 CONTRACT = Contract(IMAGENET_MEAN, IMAGENET_STD, 255, "RGB", 224)
-RULES = (Rule("norm", {"epsilon": 9.999999747378752e-06, "momentum": 0.99}),)
+RULES = (
+    Rule("norm", {"epsilon": 9.999999747378752e-06, "momentum": 0.99}),
+    Rule("max_pool", {"padding": "zeros"}),
+)
 URL = "https://github.com/qubvel/classification_models/releases/download/0.0.1/"
 
 # name: its name there, MD5 with top, MD5 without

@@ -103,7 +103,7 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
 
 
 def check_form(model: keras.Model, form: Form) -> None:
-    """Names would fit another form too, and its outputs would be others: compare what is computed."""
+    """Compare what is computed: names would fit another form too, with other outputs."""
     there = [x.name for x in model.layers]
     options: dict[str, Any] = {"auxiliary": True} if "aux1" in there else {}
     if "predictions" not in there:

@@ -55,7 +55,8 @@ def test_a_name_less_and_a_name_more_are_told(source):
 
 
 @pytest.mark.parametrize(("source", "name"), [
-    ("torchvision", "vgg16"), ("timm", "vgg16_bn"), ("cadene", "senet154"), ("cifar", "cifar_resnet20"),
+    ("torchvision", "vgg16"), ("timm", "vgg16_bn"), ("cadene", "senet154"),
+    ("cifar", "cifar_resnet20"),
     ("keras", "vgg16"), ("qubvel", "se_resnet50"),
 ])  # fmt: skip
 def test_without_top_the_classifier_alone_is_left_out(source, name):

@@ -29,3 +29,7 @@ class Contents:
     tensors: dict[str, Tensor]
     integrity: str = "not checked"
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class FaultError(Exception):
+    """What is wrong with a file, as a sentence without its subject."""

@@ -1,48 +1,53 @@
 """A source's own files, from Keras' cache or from the network."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import keras
 
 from .dialect import Dialect, File
-from .files import sha256
 from .report import LoadError
 
 
 def fetched(dialect: Dialect, name: str, source: str, no_top: bool) -> Path:
-    """The source's own file, from Keras' cache or from the network, and as published."""
+    """The source's own file, as published: from Keras' cache, or into it."""
     file = dialect.no_top if no_top and dialect.no_top else dialect.file
     if file is None or file.digest is None:
         where = f"fetch {file.url} yourself" if file else f"{source!r} publishes none"
-        raise ValueError(f"{name!r} of {source!r} has no file with a known checksum: {where}, and "
-                         f"give its path to pretrained.load.")  # fmt: skip
+        raise ValueError(
+            f"{name!r} of {source!r} has no file with a known checksum: {where}, and give its "
+            f"path to pretrained.load."
+        )
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     place = home / "models" / file.url.rpartition("/")[2]
-    whole = len(file.digest) == 32
+    if not place.exists():
+        fetch(file, place)
+    check_digest(place, file)
+    return place
+
+
+def fetch(file: File, place: Path) -> None:
     try:
-        path = keras.utils.get_file(
-            place.name,
-            file.url,
-            cache_dir=str(home),
-            cache_subdir="models",
-            file_hash=file.digest if whole else None,
-            hash_algorithm="md5" if whole else "auto",
+        place.parent.mkdir(parents=True, exist_ok=True)  # else Keras would choose another folder
+        keras.utils.get_file(
+            place.name, file.url, cache_dir=str(place.parents[1]), cache_subdir="models"
         )
     except Exception as error:  # get_file raises Exception itself
         raise OSError(
             f"cannot fetch {file.url} ({error}); put the file in {str(place.parent)!r} by hand, "
             f"as {place.name!r}."
         ) from error
-    if not whole:
-        check_digest(Path(path), file)
-    return Path(path)
 
 
 def check_digest(path: Path, file: File) -> None:
-    found = sha256(path)
-    if not found.startswith(str(file.digest)):
+    """Against the MD5 of a file, or the first digits of its SHA-256."""
+    wanted = str(file.digest)
+    kind = "md5" if len(wanted) == 32 else "sha256"
+    with path.open("rb") as opened:
+        found = hashlib.file_digest(opened, kind).hexdigest()
+    if not found.startswith(wanted):
         raise LoadError(
-            f"the file {str(path)!r} is not what {file.url} published: its SHA-256 begins with "
-            f"{found[:8]}, not {file.digest}; delete it to fetch it again."
+            f"the file {str(path)!r} is not what {file.url} published: its {kind} is "
+            f"{found[: len(wanted)]}, not {wanted}; delete it to fetch it again."
         )

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import safetensors
 
-from .contents import Contents, Tensor
+from .contents import Contents, FaultError, Tensor
 from .pickled import archived, unzipped
 from .report import LoadError
 
@@ -36,17 +36,17 @@ def opened(path: Path) -> Iterator[Contents]:
     """
     try:
         with path.open("rb") as file, ExitStack() as stack:
-            yield reader(path, file.read(16))(path, stack)
+            yield reader(file.read(16))(path, stack)
     except LoadError:
         raise
     except Exception as error:  # a damaged file can raise anything
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise LoadError(
-            f"the file {str(path)!r} is damaged or is none of weights: {words[0]}"
-        ) from (error)
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        known = isinstance(error, FaultError)
+        reason = words if known else f"is damaged or is none of weights: {words}"
+        raise LoadError(f"the file {str(path)!r} {reason}") from error
 
 
-def reader(path: Path, head: bytes) -> Callable[[Path, ExitStack], Contents]:
+def reader(head: bytes) -> Callable[[Path, ExitStack], Contents]:
     if head.startswith(HDF5):
         return lambda path, stack: hdf5(stack.enter_context(h5py.File(path, "r")))
     if head.startswith(ZIP):
@@ -55,7 +55,7 @@ def reader(path: Path, head: bytes) -> Callable[[Path, ExitStack], Contents]:
         return unzipped
     if len(head) > 8 and head[8:9] == b"{":
         return tensors_file
-    raise LoadError(f"the file {str(path)!r} is of no known kind of weights: {KINDS}.")
+    raise FaultError(f"is of no known kind of weights: {KINDS}.")
 
 
 def sha256(path: Path) -> str:
@@ -94,7 +94,7 @@ def zipped(path: Path, stack: ExitStack) -> Contents:
     """Reading a member compares its CRC-32; those that hold no tensors are read here."""
     archive = stack.enter_context(zipfile.ZipFile(path))
     for member in archive.infolist():
-        check_member(path, member)
+        check_member(member)
     names = archive.namelist()
     if "model.weights.h5" in names:
         for name in {*names} - {"model.weights.h5"}:
@@ -104,20 +104,16 @@ def zipped(path: Path, stack: ExitStack) -> Contents:
         return Contents(contents.kind, contents.tensors, "CRC-32")
     if pickles := [name for name in names if PurePosixPath(name).name == "data.pkl"]:
         return archived(archive, pickles)
-    raise LoadError(f"the archive {str(path)!r} has neither Keras' nor PyTorch's weights.")
+    raise FaultError("is an archive of neither Keras' nor PyTorch's weights.")
 
 
-def check_member(path: Path, member: zipfile.ZipInfo) -> None:
+def check_member(member: zipfile.ZipInfo) -> None:
     """Nothing is ever unpacked, but an archive made for harm is none of weights."""
     name = PurePosixPath(member.filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts:
-        raise LoadError(
-            f"the archive {str(path)!r} has the path {member.filename!r} outside itself."
-        )
+        raise FaultError(f"is an archive with the path {member.filename!r} outside itself.")
     if member.compress_type != zipfile.ZIP_STORED:
-        raise LoadError(
-            f"the archive {str(path)!r} is compressed; Keras and PyTorch store weights as they are."
-        )
+        raise FaultError("is compressed; Keras and PyTorch store weights as they are.")
 
 
 # --- HDF5: Keras' -----------------------------------------------------------------------------
@@ -133,9 +129,7 @@ def hdf5(file: h5py.File) -> Contents:
             continue
         layer, _, number = path.rpartition("/")
         if "name" not in file[layer].attrs:
-            raise LoadError(
-                f"{path!r} does not say its layer's name: save the file with Keras 3.15."
-            )
+            raise FaultError(f"does not say whose {path!r} is: save it with Keras 3.15.")
         tensors[f"{text(file[layer].attrs['name'])}/{number}"] = tensor(dataset)
     return Contents("keras", tensors)
 
@@ -144,12 +138,12 @@ def walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
     """All datasets below; links into other files are refused."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise LoadError(f"{group.name}/{name} in {group.file.filename!r} is a link elsewhere.")
+            raise FaultError(f"has a link in the place of {group.name}/{name}.")
         inner = group[name]
         if isinstance(inner, h5py.Group):
             yield from walk(inner)
         elif inner.is_virtual or inner.external:
-            raise LoadError(f"{inner.name} in {group.file.filename!r} lies in another file.")
+            raise FaultError(f"has the values of {inner.name} in another file.")
         else:
             yield inner.name, inner
 

@@ -12,10 +12,12 @@ import keras
 import numpy as np
 
 from ..assembly import Builder
+from ..catalog import entry as catalog_entry
+from .contents import FaultError
 from .dialect import Dialect
 from .fetching import fetched
 from .files import digest, opened, sha256
-from .forms import SOURCES, build, entry, named, resolved
+from .forms import SOURCES, build, check_options, entry, named, resolved
 from .matching import Convert, Place, Wishes, matched, renamed
 from .report import LoadError, Report
 
@@ -55,6 +57,7 @@ def load(
     """
     source = resolved(name, source)
     dialect = entry(name, source)
+    check_options(catalog_entry(name), source, dialect.options, options)
     wishes = wished(options)
     path = existing(path) if path is not None else fetched(dialect, name, source, wishes.no_top)
     model = build(name, source, include_preprocessing=include_preprocessing, **options)
@@ -113,10 +116,10 @@ def fill(
         arrays = {name: tensor.read() for name, tensor in contents.tensors.items()}
         promised = contents.metadata.get("sha256")
         if promised is not None and digest(arrays) != promised:
-            raise LoadError(f"the file {str(path)!r} has other values than were saved in it.")
+            raise FaultError("has other values than were saved in it.")
         values = [(place.variable, value_of(place, convert, arrays)) for place, convert in plan]
         for variable, value in values:
-            check_values(path, variable, value)
+            check_values(variable, value)
     for variable, value in values:
         variable.assign(value)
     level = logging.WARNING if report.fresh or report.reshaped else logging.INFO
@@ -138,8 +141,8 @@ def value_of(place: Place, convert: Convert, arrays: Mapping[str, np.ndarray]) -
     return convert(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1))
 
 
-def check_values(path: Path, variable: keras.Variable, value: np.ndarray) -> None:
+def check_values(variable: keras.Variable, value: np.ndarray) -> None:
     if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
-        raise LoadError(f"the file {str(path)!r} has no finite numbers for {variable.path!r}.")
+        raise FaultError(f"has no finite numbers for {variable.path!r}.")
     if variable.path.endswith("moving_variance") and (value < 0).any():
-        raise LoadError(f"the file {str(path)!r} has variances below 0 for {variable.path!r}.")
+        raise FaultError(f"has variances below 0 for {variable.path!r}.")

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from .contents import Contents, Tensor
+from .contents import Contents, FaultError, Tensor
 from .dialect import PARTS, Dialect, module
-from .report import LoadError, Report
+from .report import Report
 
 Convert = Callable[[np.ndarray], np.ndarray]
 Shape = tuple[int, ...]
@@ -52,7 +52,7 @@ def matched(
     model: keras.Model, path: Path, contents: Contents, dialect: Dialect | None, wishes: Wishes
 ) -> tuple[Report, list[tuple[Place, Convert]]]:
     """What of a file belongs where: as a report, and how it gets there."""
-    places = placed(model, path, contents, dialect)
+    places = placed(model, contents, dialect)
     judge = Judge(model, contents, wishes)
     verdicts = [(place, judge(place)) for place in places]
     used = {name for place in places for name in place.names}
@@ -82,9 +82,7 @@ def matched(
 # --- names -----------------------------------------------------------------------------------
 
 
-def placed(
-    model: keras.Model, path: Path, contents: Contents, dialect: Dialect | None
-) -> list[Place]:
+def placed(model: keras.Model, contents: Contents, dialect: Dialect | None) -> list[Place]:
     """The places of all variables, in the names of the file's kind."""
     if contents.kind == "legacy":
         return list(in_order(model, contents.tensors))
@@ -92,8 +90,8 @@ def placed(
         return [Place(x, v, (f"{x.name}/{i}",)) for x in model.layers
                 for i, v in enumerate(x.weights)]  # fmt: skip
     if dialect is None or dialect.names is None:
-        raise LoadError(
-            f"the file {str(path)!r} names its tensors as PyTorch does, and not "
+        raise FaultError(
+            f"names its tensors as PyTorch does, and not "
             f"{'this package' if dialect is None else 'this source'}: say whose it is, as in "
             f"pretrained.load('resnet50', 'torchvision', path)."
         )

@@ -16,8 +16,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .contents import Contents, Tensor
-from .report import LoadError
+from .contents import Contents, FaultError, Tensor
 
 # Storages and the types of their values; bfloat16 is widened when it is read.
 TYPES = {
@@ -66,8 +65,8 @@ class Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if f"{module}.{name}" not in ADMITTED:
-            raise LoadError(
-                f"the file wants to run {module}.{name}: only tensors and containers are read. "
+            raise FaultError(
+                f"wants to run {module}.{name}: only tensors and containers are read. "
                 f"Where you trust it, load it in PyTorch and save its state_dict alone."
             )
         return ADMITTED[f"{module}.{name}"]()
@@ -75,7 +74,7 @@ class Reader(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Storage:
         what, kind, key, _, count = pid[:5]
         if what != "storage" or kind not in TYPES:
-            raise LoadError(f"the file has a storage of unknown kind {kind!r}.")
+            raise FaultError(f"has a storage of unknown kind {kind!r}.")
         return Storage(kind, str(key), int(count))
 
 
@@ -124,11 +123,11 @@ def located(
         file.seek(at)
         count = int.from_bytes(file.read(8), "little")
         if key not in storages or count != storages[key].values:
-            raise LoadError(f"the storages of {str(path)!r} are not those of its tensors.")
+            raise FaultError("has other storages than its tensors.")
         places[key] = at + 8
         at += 8 + count * np.dtype(TYPES[storages[key].kind]).itemsize
     if at != path.stat().st_size or places.keys() != storages.keys():
-        raise LoadError(f"the file {str(path)!r} is cut off, or longer than its tensors.")
+        raise FaultError("is cut off, or longer than its tensors.")
     return places
 
 
@@ -136,7 +135,7 @@ def valued(data: bytes, storage: Storage, order: Order) -> np.ndarray:
     """The values of a storage, of which there must be as many as promised."""
     values = np.frombuffer(data, np.dtype(TYPES[storage.kind]).newbyteorder(order))
     if len(values) != storage.values:
-        raise LoadError(f"a storage has {len(values)} values, and says {storage.values}.")
+        raise FaultError(f"has a storage of {len(values)} values that says {storage.values}.")
     if storage.kind == "BFloat16Storage":  # the upper half of a float32
         return (values.astype("u4") << 16).view("f4")
     return values
@@ -149,7 +148,7 @@ def array(view: View, values: Callable[[Storage], np.ndarray]) -> np.ndarray:
     if min(view.offset, *view.stride, 0) < 0 or (
         0 not in view.size and view.offset + reach >= len(whole)
     ):
-        raise LoadError("a tensor reaches beyond its storage.")
+        raise FaultError("has a tensor that reaches beyond its storage.")
     steps = [step * whole.itemsize for step in view.stride]
     return np.lib.stride_tricks.as_strided(whole[view.offset :], view.size, steps, writeable=False)
 
@@ -157,12 +156,12 @@ def array(view: View, values: Callable[[Storage], np.ndarray]) -> np.ndarray:
 def state(content: Any) -> dict[str, View]:
     """The tensors by name: `content` itself, or what it has under one name (state_dict, model)."""
     if not isinstance(content, dict):
-        raise LoadError(f"the file holds a {type(content).__name__}, not tensors by name.")
+        raise FaultError(f"holds a {type(content).__name__}, not tensors by name.")
     inner = {k: v for k, v in content.items() if isinstance(v, dict) and views(v)}
     found = [v for v in ({"": content} | inner).values() if views(v)]
     if len(found) != 1:
-        raise LoadError(
-            f"the file holds {len(found)} sets of tensors ({', '.join(map(str, inner))}), not one."
+        raise FaultError(
+            f"holds {len(found)} sets of tensors ({', '.join(map(str, inner))}), not one."
         )
     named = views(found[0])
     prefixed = all(name.startswith("module.") for name in named)  # by DataParallel

@@ -52,7 +52,8 @@ def scale(images: Any, contract: Contract) -> Any:
         pixels = images.astype("float32")
         return (np.flip(pixels, axis) if contract.order == "BGR" else pixels) * factor + summand
     pixels = ops.cast(images, "float32")
-    return (ops.flip(pixels, axis) if contract.order == "BGR" else pixels) * factor + summand
+    pixels = ops.flip(pixels, axis) if contract.order == "BGR" else pixels
+    return pixels * ops.convert_to_tensor(factor) + ops.convert_to_tensor(summand)
 
 
 def warn_of_range(images: Any) -> None:

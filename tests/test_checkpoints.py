@@ -1,0 +1,46 @@
+"""Trained weights on real images: exactly the errors that PyTorch makes with them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from keras_ilsvrc import cifar, preprocess, pretrained
+
+# Counted in PyTorch, on the copy of CIFAR-10's test images of JPEG quality 75 with which these
+# tests run; on the original images they are 827 and 661 (their author's table: 8.27 %, 6.61 %).
+ERRORS = {"resnet20-12fca82f.th": 1897, "resnet56-4bfd9763.th": 1680}
+
+
+@pytest.fixture(params=ERRORS)
+def file(request):
+    """Where CIFAR_CHECKPOINTS promises it, it must be there."""
+    if "CIFAR_CHECKPOINTS" not in os.environ:
+        pytest.skip("CIFAR_CHECKPOINTS is not set: no trained weights here")
+    path = Path(os.environ["CIFAR_CHECKPOINTS"], request.param)
+    assert path.is_file(), f"{path} is not there"
+    return path
+
+
+def errors(model, data):
+    predicted = model.predict(preprocess(data.test_images, model), verbose=0, batch_size=500)
+    return int((predicted.argmax(1) != data.test_labels).sum())
+
+
+def test_trained_weights_err_as_often_as_in_pytorch(file, cifar10):
+    depth, digest = file.stem[6:].split("-")
+    model = pretrained.load(f"cifar_resnet{depth}", "cifar", file, sha256=digest)
+    assert errors(model, cifar10) == ERRORS[file.name]
+
+
+def test_with_another_shortcut_they_would_not(file, cifar10):
+    """The control: padding is where A has it, half on each side; C has weights of its own."""
+    depth = file.stem[6:].split("-")[0]
+    with pytest.raises(ValueError, match="has shortcut='A', not 'C'"):
+        pretrained.load(f"cifar_resnet{depth}", "cifar", file, shortcut="C")
+    model = pretrained.load(f"cifar_resnet{depth}", "cifar", file)
+    scrambled = cifar.ResNet(int(depth))
+    scrambled.set_weights([*model.get_weights()[:-2], *scrambled.get_weights()[-2:]])
+    images = preprocess(cifar10.test_images[:1000], model)
+    wrong = scrambled.predict(images, verbose=0).argmax(1) != cifar10.test_labels[:1000]
+    assert wrong.mean() > 0.5

@@ -1,0 +1,126 @@
+"""To PyTorch and back: plain networks under the zoos' names, on the backend that has PyTorch."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_ilsvrc import pretrained
+
+if keras.backend.backend() != "torch":
+    pytest.skip("PyTorch's own networks run where PyTorch is", allow_module_level=True)
+
+import safetensors.torch
+import torch
+from torch_networks import VGG, Basic, BNInception, DenseNet, ResNet
+
+SE = {"ratio": 16, "stride_on": "1x1", "grid": "ceil", "fc": "last_linear", "stem": "layer0"}
+# name, source: the network there
+NETWORKS = {
+    ("resnet18", "torchvision"): lambda: ResNet(Basic, (2, 2, 2, 2)),
+    ("resnet50", "torchvision"): lambda: ResNet(stride_on="3x3"),
+    ("resnet50", "timm"): lambda: ResNet(stride_on="3x3"),
+    ("se_resnet50", "cadene"): lambda: ResNet(gate="se_module", **SE),
+    ("se_resnet50", "timm"): lambda: ResNet(gate="se_module", **SE),
+    ("densenet121", "torchvision"): DenseNet,
+    ("densenet121", "timm"): DenseNet,
+    ("vgg11", "torchvision"): VGG,
+    ("vgg11_bn", "torchvision"): lambda: VGG(normalized=True),
+    ("vgg11", "timm"): lambda: VGG(windows=True),
+    ("inception_v2", "cadene"): BNInception,
+}
+SIZE = {"vgg11": 224, "vgg11_bn": 224}
+
+
+def scrambled(network, seed=0):
+    """In evaluation, every weight random; signals neither die nor burst."""
+    draw = torch.Generator().manual_seed(seed)
+    for name, value in network.state_dict().items():
+        if value.ndim > 1:
+            value.copy_(torch.randn(value.shape, generator=draw) * (2 / value[0].numel()) ** 0.5)
+        elif value.ndim:
+            low = 0.8 if name.endswith("running_var") else 0.3
+            spread = torch.rand(value.shape, generator=draw) * 0.4
+            small = torch.randn(value.shape, generator=draw) * 0.1
+            value.copy_(spread + low if name.endswith(("var", "weight")) else small)
+    return network.eval()
+
+
+def images(name):
+    size = SIZE.get(name, 64)
+    return np.random.default_rng(0).normal(size=(2, size, size, 3)).astype("float32")
+
+
+def theirs(network, x):
+    with torch.no_grad():
+        return network(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy()
+
+
+def ours(path, name, source, x):
+    options = {"classifier_activation": None, "input_shape": x.shape[1:]}
+    model = pretrained.load(name, source, path, kernel_initializer="zeros", **options)
+    return model, model.predict(x, verbose=0)
+
+
+def apart(a, b):
+    return np.abs(a - b).max() / np.abs(a).max()
+
+
+@pytest.mark.parametrize(("name", "source"), NETWORKS)
+def test_there_and_back_the_outputs_are_equal(name, source, tmp_path):
+    network, x = scrambled(NETWORKS[name, source]()), images(name)
+    torch.save({"state_dict": network.state_dict(), "epoch": 3}, tmp_path / "w.pth")
+    a = theirs(network, x)
+    model, b = ours(tmp_path / "w.pth", name, source, x)
+    assert apart(a, b) <= 1e-4
+    pretrained.save(model, tmp_path / "back.safetensors")
+    again = NETWORKS[name, source]().eval()
+    again.load_state_dict(safetensors.torch.load_file(tmp_path / "back.safetensors"), strict=True)
+    assert apart(a, theirs(again, x)) <= 1e-4
+
+
+@pytest.mark.parametrize(("name", "source", "wrong"), [
+    ("resnet50", "torchvision", lambda: ResNet(stride_on="1x1")),
+    ("resnet50", "torchvision", lambda: ResNet(grid="ceil")),
+    ("se_resnet50", "cadene", lambda: ResNet(gate="se_module", **SE | {"grid": "padded"})),
+    ("inception_v2", "cadene", lambda: BNInception(counted=False)),
+])  # fmt: skip
+def test_another_form_differs(name, source, wrong, tmp_path):
+    """The controls: the weights fit, and the test above would fail."""
+    network, x = scrambled(wrong()), images(name)
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    assert apart(theirs(network, x), ours(tmp_path / "w.pth", name, source, x)[1]) > 1e-3
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_torch_s_own_files_are_read_as_torch_reads_them(tmp_path, zipped, dtype):
+    from keras_ilsvrc.pretrained.files import opened
+
+    base = torch.arange(24.0).reshape(2, 3, 4).to(dtype) / 7
+    state = {"a": base, "b": base[1:, ::2], "c": base.permute(2, 0, 1), "d": base[0, 0, 0],
+             "e": torch.nn.Parameter(base)}  # fmt: skip
+    path = tmp_path / "w.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    with opened(path) as contents:
+        assert [*contents.tensors] == [*state]
+        for name, value in state.items():
+            read = contents.tensors[name].read()
+            assert read.shape == contents.tensors[name].shape == tuple(value.shape)
+            assert (read == value.detach().to(torch.float64).numpy()).all()
+
+
+def test_a_state_dict_of_data_parallel_has_a_prefix(tmp_path):
+    network = scrambled(ResNet(Basic, (2, 2, 2, 2)))
+    prefixed = {f"module.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": prefixed}, tmp_path / "w.pth")
+    x = images("resnet18")
+    assert (
+        apart(theirs(network, x), ours(tmp_path / "w.pth", "resnet18", "torchvision", x)[1]) < 1e-4
+    )
+
+
+def test_torch_reads_what_is_saved_as_its_own(tmp_path):
+    model = pretrained.build("resnet18", "torchvision")
+    pretrained.save(model, tmp_path / "w.pth")
+    state = torch.load(tmp_path / "w.pth", weights_only=True)
+    ResNet(Basic, (2, 2, 2, 2)).load_state_dict(state, strict=True)

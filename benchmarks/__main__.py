@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reproductions.environment import available_cores, hardware
 
-from . import augment, scaling, settings, speed, start
+from . import augment, scaling, settings, speed, start, weights
 
 HERE = Path(__file__).parent
 # In the order of the page.
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "settings": ("Layout and compilation", settings.lines),
     "scaling": ("Over batch, depth, width and cores", scaling.lines),
     "start": ("Before the first image", start.lines),
+    "weights": ("Trained weights", weights.lines),
 }
 PACKAGES = ("keras", "tensorflow-cpu", "tensorflow", "torch", "jax", "numpy")
 HEAD = """# Speed

@@ -11,7 +11,16 @@ if keras.backend.backend() != "torch":
 
 import safetensors.torch
 import torch
-from torch_networks import VGG, Basic, BNInception, DenseNet, ResNet
+from torch_networks import (
+    VGG,
+    Basic,
+    BNInception,
+    DenseNet,
+    ResNet,
+    apart,
+    scrambled,
+    theirs,
+)
 
 SE = {"ratio": 16, "stride_on": "1x1", "grid": "ceil", "fc": "last_linear", "stem": "layer0"}
 # name, source: the network there
@@ -31,38 +40,15 @@ NETWORKS = {
 SIZE = {"vgg11": 224, "vgg11_bn": 224}
 
 
-def scrambled(network, seed=0):
-    """In evaluation, every weight random; signals neither die nor burst."""
-    draw = torch.Generator().manual_seed(seed)
-    for name, value in network.state_dict().items():
-        if value.ndim > 1:
-            value.copy_(torch.randn(value.shape, generator=draw) * (2 / value[0].numel()) ** 0.5)
-        elif value.ndim:
-            low = 0.8 if name.endswith("running_var") else 0.3
-            spread = torch.rand(value.shape, generator=draw) * 0.4
-            small = torch.randn(value.shape, generator=draw) * 0.1
-            value.copy_(spread + low if name.endswith(("var", "weight")) else small)
-    return network.eval()
-
-
 def images(name):
     size = SIZE.get(name, 64)
     return np.random.default_rng(0).normal(size=(2, size, size, 3)).astype("float32")
-
-
-def theirs(network, x):
-    with torch.no_grad():
-        return network(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy()
 
 
 def ours(path, name, source, x):
     options = {"classifier_activation": None, "input_shape": x.shape[1:]}
     model = pretrained.load(name, source, path, kernel_initializer="zeros", **options)
     return model, model.predict(x, verbose=0)
-
-
-def apart(a, b):
-    return np.abs(a - b).max() / np.abs(a).max()
 
 
 @pytest.mark.parametrize(("name", "source"), NETWORKS)

@@ -48,11 +48,11 @@ def state(arrays, extra=b"", **tampered):
     return b"\x80\x02}(" + text("epoch") + integer(1) + text("state_dict") + inner + extra + b"u."
 
 
-def write_zip(path, arrays, pickle=None, members=()):
+def write_zip(path, arrays, pickle=None, members=(), order="little"):
     """torch.save's format: an archive."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", state(arrays) if pickle is None else pickle)
-        archive.writestr("archive/byteorder", "little")
+        archive.writestr("archive/byteorder", order)
         for i, a in enumerate(arrays.values()):
             archive.writestr(f"archive/data/{i}", a.tobytes())
         archive.writestr("archive/version", "3\n")

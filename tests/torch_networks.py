@@ -3,6 +3,7 @@
 Written for comparison; what the zoos do differently is an argument.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -237,3 +238,29 @@ class BNInception(nn.Module):
             pooled = F.avg_pool2d(x, 3, 1, 1, count_include_pad=self.counted)
         return torch.cat((self.run(f"{at}1x1", x), three, double,
                           self.run(f"{at}pool_proj", pooled)), 1)  # fmt: skip
+
+
+# --- comparing ------------------------------------------------------------------------------
+
+
+def scrambled(network, seed=0):
+    """In evaluation, every weight random; signals neither die nor burst."""
+    draw = torch.Generator().manual_seed(seed)
+    for name, value in network.state_dict().items():
+        if value.ndim > 1:
+            value.copy_(torch.randn(value.shape, generator=draw) * (2 / value[0].numel()) ** 0.5)
+        elif value.ndim:
+            low = 0.8 if name.endswith("running_var") else 0.3
+            spread = torch.rand(value.shape, generator=draw) * 0.4
+            small = torch.randn(value.shape, generator=draw) * 0.1
+            value.copy_(spread + low if name.endswith(("var", "weight")) else small)
+    return network.eval()
+
+
+def theirs(network, x):
+    with torch.no_grad():
+        return network(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy()
+
+
+def apart(a, b):
+    return np.abs(a - b).max() / np.abs(a).max()

@@ -58,19 +58,16 @@ def reader(head: bytes) -> Callable[[Path, ExitStack], Contents]:
     raise FaultError(f"is of no known kind of weights: {KINDS}.")
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of names, types, shapes and values."""
-    sha = hashlib.sha256()
-    for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
-        sha.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        sha.update(array.view(np.uint8).data if array.ndim else array.tobytes())
+def hashed(array: np.ndarray) -> str:
+    """SHA-256 of type, shape and values."""
+    sha = hashlib.sha256(json.dumps([array.dtype.str, array.shape]).encode())
+    sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
+
+
+def digest(hashes: Mapping[str, str]) -> str:
+    """SHA-256 of all tensors' names and hashes."""
+    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode()).hexdigest()
 
 
 # --- safetensors ------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Weights into a model: all of them, each in its place, or none."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
@@ -13,10 +14,10 @@ import numpy as np
 
 from ..assembly import Builder
 from ..catalog import entry as catalog_entry
-from .contents import FaultError
+from .contents import Contents, FaultError
 from .dialect import Dialect
 from .fetching import fetched
-from .files import digest, opened, sha256
+from .files import digest, hashed, opened
 from .forms import SOURCES, build, check_options, entry, named, resolved
 from .matching import Convert, Place, Wishes, matched, renamed
 from .report import LoadError, Report
@@ -59,9 +60,13 @@ def load(
     dialect = entry(name, source)
     check_options(catalog_entry(name), source, dialect.options, options)
     wishes = wished(options)
-    path = existing(path) if path is not None else fetched(dialect, name, source, wishes.no_top)
+    if path is None:
+        place, integrity = fetched(dialect, name, source, wishes.no_top), "as published"
+    else:
+        place = existing(path)
+        integrity = check_sha256(place, sha256) if sha256 else ""
     model = build(name, source, include_preprocessing=include_preprocessing, **options)
-    fill(model, path, dialect, wishes, sha256)
+    fill(model, place, dialect, wishes, integrity)
     return model
 
 
@@ -101,27 +106,25 @@ def fill(
     path: Path,
     dialect: Dialect | None,
     wishes: Wishes,
-    sha256: str | None = None,
+    integrity: str = "",
 ) -> Report:
-    """Every tensor of the file into its variable, once all are known to fit."""
-    checked = check_sha256(path, sha256) if sha256 else None
+    """Every tensor of the file into its variable, once all are known to fit and to be sound.
+
+    They are read twice, so that no more than one stands in memory beside the model.
+    """
     with opened(path) as found:
         contents = renamed(found, dialect)
         report, plan = matched(model, path, contents, dialect, wishes)
-        report = replace(report, integrity=checked or report.integrity)
+        report = replace(report, integrity=integrity or report.integrity)
         if not report.complete:
             raise LoadError(
                 f"the file {str(path)!r} does not fit {model.name!r} as asked for.", report
             )
-        arrays = {name: tensor.read() for name, tensor in contents.tensors.items()}
-        promised = contents.metadata.get("sha256")
-        if promised is not None and digest(arrays) != promised:
-            raise FaultError("has other values than were saved in it.")
-        values = [(place.variable, value_of(place, convert, arrays)) for place, convert in plan]
-        for variable, value in values:
-            check_values(variable, value)
-    for variable, value in values:
-        variable.assign(value)
+        check_integrity(contents, [place for place, _ in plan])
+        for place, convert in plan:
+            check_values(place.variable, value_of(place, convert, contents))
+        for place, convert in plan:
+            place.variable.assign(value_of(place, convert, contents))
     level = logging.WARNING if report.fresh or report.reshaped else logging.INFO
     log.log(level, "%s", report)
     return report
@@ -130,14 +133,28 @@ def fill(
 def check_sha256(path: Path, wanted: str) -> str:
     if not re.fullmatch("[0-9a-f]{8,64}", wanted):
         raise ValueError(f"sha256 is 8 to 64 hexadecimal digits, not {wanted!r}.")
-    if not sha256(path).startswith(wanted):
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(wanted):
         raise LoadError(f"the file {str(path)!r} has another SHA-256 than {wanted}.")
     return "SHA-256"
 
 
-def value_of(place: Place, convert: Convert, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def check_integrity(contents: Contents, places: list[Place]) -> None:
+    """Compare the SHA-256 that the file has of itself; or read what no variable takes, by which an
+    archive compares its own.
+    """
+    if "sha256" in contents.metadata:
+        hashes = {name: hashed(tensor.read()) for name, tensor in contents.tensors.items()}
+        if digest(hashes) != contents.metadata["sha256"]:
+            raise FaultError("has other values than were saved in it.")
+    for name in {*contents.tensors} - {name for place in places for name in place.names}:
+        contents.tensors[name].read()
+
+
+def value_of(place: Place, convert: Convert, contents: Contents) -> np.ndarray:
     """A variable's value; of a convolution in groups, stored as one a group, all together."""
-    parts = [arrays[name] for name in place.names]
+    parts = [contents.tensors[name].read() for name in place.names]
     return convert(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1))
 
 

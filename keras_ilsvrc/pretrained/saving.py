@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from ..catalog import entry as catalog_entry
 from .dialect import Dialect
-from .files import digest
+from .files import digest, hashed
 from .forms import FORMS, Form, build, entry, resolved
 from .matching import flattened, module_name
 
@@ -86,7 +86,7 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
     beside = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".safetensors":
-            metadata = {**metadata, "sha256": digest(tensors)}
+            metadata = {**metadata, "sha256": digest({n: hashed(a) for n, a in tensors.items()})}
             safetensors.numpy.save_file(tensors, beside, metadata)
         elif path.suffix in (".pth", ".pt"):
             import torch

@@ -1,4 +1,4 @@
-"""Owed runs to records: a process a run, some side by side, each on its share of the cores."""
+"""Owed runs to records: in processes side by side, each on its share of the cores."""
 
 import json
 import os
@@ -7,12 +7,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 
@@ -33,6 +35,48 @@ class Listener(Protocol):
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
 
+class Worker:
+    """A training process of one backend, for runs one after the other."""
+
+    def __init__(self, backend: str, folder: Path, variables: Mapping[str, str]):
+        self.backend = backend
+        self.log = folder / f"{uuid4().hex}.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "reproductions.train", str(folder / "data.npz")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={
+                    "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+                    **os.environ,
+                    "TF_CPP_MIN_LOG_LEVEL": "2",
+                    **variables,
+                    "KERAS_BACKEND": backend,
+                },
+            )
+
+    def train(self, spec: Spec, told: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+        """The last event of a run, whose others are told."""
+        begun = self.log.stat().st_size
+        with suppress(BrokenPipeError):  # it has ended: said below
+            self.process.stdin.write(canonical(spec).decode())  # type: ignore[union-attr]
+            self.process.stdin.flush()  # type: ignore[union-attr]
+        for line in self.process.stdout or ():
+            event = parsed(line)
+            if "result" in event:
+                return event
+            if event:
+                told(event)
+        raise RunError(self.process.wait(), self.log.read_bytes()[begun:].decode(errors="replace"))
+
+    def end(self) -> None:
+        """It stops now; what it was at is lost."""
+        self.process.terminate()
+        self.process.communicate()
+
+
 class Crew:
     """Trains runs in child processes and stores a record of each."""
 
@@ -41,7 +85,9 @@ class Crew:
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
         self.threads = threads_environment(max(1, available_cores() // jobs))
-        self.children: set[subprocess.Popen] = set()
+        self.workers: set[Worker] = set()
+        self.idle: list[Worker] = []
+        self.lock = threading.Lock()
         self.stopping = threading.Event()
 
     def work(self, runs: Mapping[str, Spec]) -> bool:
@@ -63,12 +109,16 @@ class Crew:
                     self.stop()
                     pool.shutdown(cancel_futures=True)
                     raise
+                finally:
+                    for worker in self.idle:
+                        worker.end()
 
     def stop(self) -> None:
         """End the children: a run in flight leaves nothing."""
         self.stopping.set()
-        for child in list(self.children):
-            child.terminate()
+        with self.lock:
+            for worker in self.workers:
+                worker.process.terminate()
 
     def one(self, shared: Mapping[str, Any], folder: Path, key: str, spec: Spec) -> bool:
         """One run to its record; whether it has one."""
@@ -94,38 +144,32 @@ class Crew:
         return True
 
     def train(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
-        """The last event of the training process, whose others go to the listener."""
-        spec_path, log_path = folder / f"{key}.json", folder / f"{key}.log"
-        spec_path.write_bytes(canonical(spec))
-        paths = str(spec_path), str(folder / "data.npz")
-        command = [sys.executable, "-m", "reproductions.train", *paths]
-        variables = {
-            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-            **os.environ,
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            **self.threads,
-            "KERAS_BACKEND": spec["backend"],
-        }
-        end = None
-        with (
-            log_path.open("w") as log,
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables
-            ) as child,
-        ):
-            self.children.add(child)
-            if self.stopping.is_set():  # between the last look and now
-                child.terminate()
-            for line in child.stdout or ():
-                event = parsed(line)
-                if "result" in event:
-                    end = event
-                elif event:
-                    self.listener.went_on(key, event)
-        self.children.discard(child)
-        if child.returncode or end is None:
-            raise RunError(child.returncode, log_path.read_text(errors="replace"))
+        """The last event of a run, in an idle child of its backend or a new one."""
+        worker = self.hired(spec["backend"], folder)
+        try:
+            end = worker.train(spec, partial(self.listener.went_on, key))
+        except BaseException:
+            self.workers.discard(worker)
+            worker.end()
+            raise
+        with self.lock:
+            self.idle.append(worker)
         return end
+
+    def hired(self, backend: str, folder: Path) -> Worker:
+        """An idle child of the backend; those of others make room."""
+        with self.lock:
+            while self.idle:
+                worker = self.idle.pop()
+                if worker.backend == backend:
+                    return worker
+                self.workers.discard(worker)
+                worker.end()
+            worker = Worker(backend, folder, self.threads)
+            self.workers.add(worker)
+            if self.stopping.is_set():  # between the last look and now
+                worker.process.terminate()
+            return worker
 
 
 def parsed(line: str) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """(arm, recipe, tier, seed) -> curves and weights' digest. The only file that trains.
 
-It runs as a process of its own, one backend a process: `python -m reproductions.train SPEC DATA`,
-where SPEC is a file with the run's spec and DATA an `.npz` of the tier's arrays. On standard
-output it writes one JSON object a line: progress, and at the end the result.
+It runs as a process of its own, one backend a process: `python -m reproductions.train DATA`, where
+DATA is an `.npz` of the tier's arrays. Standard input has the specs of runs, one a line, which it
+trains one after the other; on standard output it writes one JSON object a line: progress, and at
+the end of each run its result.
 """
 
+import gc
 import hashlib
 import json
 import math
@@ -13,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -298,8 +301,8 @@ def train(
     return result, columns(timings)
 
 
-def main(spec_path: str, data_path: str) -> None:
-    """Train one run, telling the parent process of it."""
+def main(data_path: str) -> None:
+    """Train the runs that standard input asks for, telling the parent process of each."""
     # The parent reads our standard output; whatever else prints goes to standard error.
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -310,16 +313,33 @@ def main(spec_path: str, data_path: str) -> None:
 
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
-    spec = json.loads(Path(spec_path).read_text())
-    with np.load(data_path, allow_pickle=False) as arrays:
-        result, timings = train(spec, dict(arrays), emit)
+    with np.load(data_path, allow_pickle=False) as file:
+        arrays = dict(file)
+    for line in sys.stdin:
+        emit(trained(json.loads(line), arrays, emit))
+
+
+def trained(spec: Mapping[str, Any], arrays: Arrays, emit: Emit) -> dict[str, Any]:
+    """The result of a run and its circumstances, as if the process were its own."""
+    keras.backend.clear_session()
+    gc.collect()
+    forget_peak()
+    result, timings = train(spec, arrays, emit)
     settings = {
         "float": keras.config.floatx(),
         "image_data_format": keras.config.image_data_format(),
         "precision": keras.config.dtype_policy().name,
     }
     circumstances = {"epochs": timings, "peak_memory_bytes": peak_memory(), "settings": settings}
-    emit({"result": result, "circumstances": circumstances})
+    return {"result": result, "circumstances": circumstances}
+
+
+def forget_peak() -> None:
+    """Let the peak be that of what comes; where the kernel cannot, it is that of the process."""
+    switch = Path("/proc/self/clear_refs")
+    if switch.exists():
+        with suppress(OSError):
+            switch.write_text("5")
 
 
 def peak_memory() -> int:

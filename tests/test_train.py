@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from reproductions.backends import DATA_FORMATS, fed
 from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
+from reproductions.environment import threads_environment
 from reproductions.plan import NUMERICS, spec_of
 from reproductions.recipes import RECIPES, Recipe
+from reproductions.run import Worker
 from reproductions.tiers import TIERS
 from reproductions.train import (
     SGD,
@@ -206,6 +209,24 @@ def test_schedules_are_the_papers():
 def test_training_again_gives_the_same_bits(arrays):
     first, second = (train(smoke_spec("resnet-20"), arrays)[0] for _ in range(2))
     assert first == second
+
+
+def test_a_run_is_the_same_whatever_its_process_did_before(arrays):
+    """Three runs in one process, the first and the last alike, and the last in one of its own."""
+    specs = [smoke_spec(arm) for arm in ("plain-20", "resnet-56", "plain-20")]
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder, "data.npz"), **arrays)
+        workers = [
+            Worker(keras.backend.backend(), Path(folder), threads_environment(1)) for _ in range(2)
+        ]
+        try:
+            results = [workers[0].train(spec, lambda event: None)["result"] for spec in specs]
+            alone = workers[1].train(specs[-1], lambda event: None)["result"]
+        finally:
+            for worker in workers:
+                worker.end()
+    assert results[0] == results[2] == alone
+    assert results[0] != results[1]
 
 
 def test_the_result_is_json_and_says_what_the_records_promise(arrays):

@@ -1,14 +1,15 @@
 """The names and shapes of each source's published package, all matched by its dialect."""
 
 import json
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, without_values
-from keras_ilsvrc import catalog, pretrained
+from keras_ilsvrc import pretrained
 from keras_ilsvrc.pretrained.contents import Contents, Tensor
-from keras_ilsvrc.pretrained.dialect import Dialect, module
+from keras_ilsvrc.pretrained.dialect import module
 from keras_ilsvrc.pretrained.matching import Wishes, matched, renamed
 
 PUBLISHED = {
@@ -20,8 +21,10 @@ PAIRS = [(source, name) for source, networks in PUBLISHED.items() for name in ne
 
 def contents(source, name, **changed):
     kind = "legacy" if source in ("keras", "qubvel") else "state"
-    names = PUBLISHED[source][name] | changed
-    return Contents(kind, {n: Tensor(tuple(s), None) for n, s in names.items() if s is not None})
+    names = {n: s for n, s in (PUBLISHED[source][name] | changed).items() if s is not None}
+    layers = [[*group] for _, group in groupby(names, lambda n: n.rpartition("/")[0])]
+    tensors = {n: Tensor(tuple(s), None) for n, s in names.items()}
+    return Contents(kind, tensors, layers=tuple(map(tuple, layers)))
 
 
 def report(source, name, found, **options):
@@ -91,18 +94,6 @@ def test_counters_are_no_weights():
 ])  # fmt: skip
 def test_a_name_is_filled_in_or_there_is_none(layer, there):
     assert module(pretrained.entry("resnet50", "torchvision").names, layer) == there
-
-
-@pytest.mark.parametrize(("source", "name"), PAIRS)
-def test_published_figures_of_files(source, name):
-    """A digest is the MD5 of the file, or begins its SHA-256 and ends its name."""
-    dialect = pretrained.entry(name, source)
-    assert isinstance(dialect, Dialect)
-    assert dialect.contract.size == catalog.entry(name).input_size or name == "alexnet_owt"
-    for file in filter(None, (dialect.file, dialect.no_top)):
-        assert file.url.startswith(("https://", "http://data.lip6.fr/"))
-        short = file.digest is not None and len(file.digest) < 32
-        assert not short or file.url.rpartition(".")[0].endswith(f"-{file.digest}")
 
 
 @pytest.mark.parametrize(("name", "source"), [

@@ -1,5 +1,7 @@
 """Images on their way in, words on the way out, and files on their way here."""
 
+import subprocess
+import sys
 import threading
 import warnings
 from functools import partial
@@ -70,6 +72,38 @@ def test_tensors_are_scaled_like_arrays(name):
     assert np.abs(keras.ops.convert_to_numpy(result) - preprocess(pixels(), entry)).max() <= 1e-4
 
 
+def test_it_runs_inside_a_compiled_function():
+    """Where a tensor has no values yet."""
+    entry = pretrained.entry("resnet50", "keras")
+    images = pixels().astype("float32")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        batches = tf.data.Dataset.from_tensors(images).map(lambda x: preprocess(x, entry))
+        (result,) = batches.as_numpy_iterator()
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        result = np.asarray(jax.jit(lambda x: preprocess(x, entry))(images))
+    else:
+        import torch
+
+        tensor = torch.from_numpy(images).requires_grad_()
+        result = preprocess(tensor, entry).detach().numpy()
+    assert np.abs(result - preprocess(pixels(), entry)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("wrong", ["resnet50", None, np.zeros(3)])
+def test_what_is_no_model_is_refused(wrong):
+    with pytest.raises(TypeError, match="takes images, and then a model"):
+        preprocess(pixels(), wrong)
+
+
+def test_lists_and_contracts_will_do():
+    first = preprocess(pixels().tolist(), DIALECT.contract)
+    assert (first == preprocess(pixels(), DIALECT)).all()
+
+
 def test_channels_may_come_first():
     keras.config.set_image_data_format("channels_first")
     try:
@@ -98,7 +132,7 @@ def test_pixels_are_not(images):
 
 
 def test_grey_images_are_refused():
-    with pytest.raises(ValueError, match="with 3 channels, not 1"):
+    with pytest.raises(ValueError, match=r"with 3 channels \(last\), not 1"):
         preprocess(pixels((2, 5, 4, 1)), DIALECT)
 
 
@@ -211,6 +245,17 @@ def test_another_file_than_was_published_is_refused(published, digest):
     published(digest)
     with pytest.raises(pretrained.LoadError, match="is not what http"):
         pretrained.load(NAME, SOURCE)
+
+
+def test_a_sha256_is_compared_with_what_was_fetched_too(published):
+    published(published("")[0][:8])
+    with pytest.raises(pretrained.LoadError, match="has another SHA-256"):
+        pretrained.load(NAME, SOURCE, sha256="0" * 64)
+
+
+def test_importing_asks_the_network_for_nothing():
+    words = "import keras, socket; socket.socket.connect = None; import keras_ilsvrc"
+    subprocess.run([sys.executable, "-c", words], check=True)
 
 
 def test_offline_the_error_says_what_to_put_where(published, tmp_path):

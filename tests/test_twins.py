@@ -1,5 +1,6 @@
 """The dialect of keras.applications against keras.applications itself."""
 
+import json
 import re
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_ilsvrc
+from conftest import ROOT, without_values
 from keras_ilsvrc import pretrained
 from keras_ilsvrc.blocks import rules
 from keras_ilsvrc.pretrained.keras_applications import DIALECTS
@@ -102,6 +104,15 @@ def test_without_the_rule_of_strides_the_outputs_differ():
     names = ["conv2_block3_out", "predictions"]
     (_, a), (_, b) = tapped(model, names), tapped(twin, names)
     assert np.abs(a - b).max() > 1e-2 * np.abs(b).max()
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_the_names_on_file_are_keras_applications_own(name):
+    names = json.loads((ROOT / "tests" / "names" / "keras.json").read_text())[name]
+    twin = without_values(getattr(keras.applications, TWINS[name][0]), weights=None)
+    assert [tuple(s) for s in names.values()] == [tuple(w.shape) for w in twin.weights]
+    numbered = [re.sub(r"(_\d+)?/", "/", n) for n in names]
+    assert numbered == [re.sub(r"(_\d+)?/", "/", w.path) for w in twin.weights]
 
 
 def test_every_dialect_has_its_twin():

@@ -10,11 +10,12 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_files import arrays_of, call, state, tensor, write_old, write_zip
+from torch_files import arrays_of, call, state, tensor, text, write_old, write_zip
 
 import keras_ilsvrc
 from conftest import ROOT
 from keras_ilsvrc import cifar, pretrained
+from keras_ilsvrc.blocks import Rule, rules
 from keras_ilsvrc.pretrained.files import digest, hashed, opened
 from keras_ilsvrc.pretrained.loading import fill
 from keras_ilsvrc.pretrained.matching import Wishes
@@ -239,9 +240,13 @@ def test_a_variance_below_zero_is_refused(arrays, tmp_path):
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_off_anywhere_is_refused(whole, tmp_path_factory, suffix, share):
     data = whole[suffix].read_bytes()
-    path = tmp_path_factory.mktemp("cut") / f"cut{suffix}"
+    path = tmp_path_factory.mktemp("short") / f"w{suffix}"
     path.write_bytes(data[: int(share * len(data))])
-    refused(path, "cut", MODEL.setdefault("it", built()))
+    refused(
+        path,
+        "is damaged|is cut off|is of no known kind|longer than its tensors",
+        MODEL.setdefault("it", built()),
+    )
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".keras", ".safetensors"])
@@ -252,9 +257,9 @@ def test_one_flipped_bit_under_a_checksum_is_refused(whole, tmp_path_factory, su
     data = bytearray(whole[suffix].read_bytes())
     places = covered(whole[suffix], data)
     data[places[int(share * len(places))]] ^= 1 << bit
-    path = tmp_path_factory.mktemp("flipped") / f"flipped{suffix}"
+    path = tmp_path_factory.mktemp("bit") / f"w{suffix}"
     path.write_bytes(data)
-    refused(path, "flipped", MODEL.setdefault("it", built()))
+    refused(path, "is damaged|has other values than were saved", MODEL.setdefault("it", built()))
 
 
 def covered(path, data):
@@ -331,6 +336,154 @@ def test_an_archive_with_a_path_outside_is_refused(arrays, tmp_path, outside):
     write_zip(tmp_path / "w.pth", arrays, members=[(outside, b"")])
     refused(tmp_path / "w.pth", "outside itself")
     assert [path.name for path in tmp_path.iterdir()] == ["w.pth"]
+
+
+# Programs for the pickle machine that would call, hang, crash or fill the memory.
+PROGRAMS = {
+    "a function that calls itself": (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nq\x00(h\x00)}Ntb)R.",
+        "sets attributes of what is no container",
+    ),
+    "attributes of a function": (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}b.", "sets attributes of what is no container"
+    ),
+    "nested tuples for a key": (b"\x80\x02})" + b"2\x86" * 60 + b"K\x01s.", "wants DUP done"),
+    "tuples in tuples for a key": (
+        b"\x80\x02})q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"K\x01s.", "container of unknown kind"
+    ),
+    "a deep tuple for a key": (b"\x80\x02})" + b"\x85" * 10**6 + b"K\x01s.", "a tuple for a key"),
+    "a far place in the memo": (b"\x80\x02Nr\xff\xff\xff\x7f.", "holds a NoneType"),
+    "an instance": (b"\x80\x02(ios\nsystem\n.", "wants INST done"),
+    "a call of a string": (b"\x80\x02X\x01\x00\x00\x00a)R.", "calls a str"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_for_harm_is_refused_at_once(tmp_path, program):
+    pickle, match = PROGRAMS[program]
+    write_zip(tmp_path / "w.pth", {}, pickle)
+    refused(tmp_path / "w.pth", match, MODEL.setdefault("it", built()))
+
+
+def test_hard_links_that_meet_again_are_refused(tmp_path):
+    """Each level twice the paths: without a look at where they lead, a walk of 2 ** 40 steps."""
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        below = file.create_group("0")
+        for i in range(1, 41):
+            level = file.create_group(str(i))
+            level["a"] = level["b"] = below
+            below = level
+    refused(tmp_path / "w.h5", "in two places")
+
+
+def test_one_name_for_two_tensors_is_refused(whole, arrays, tmp_path):
+    def twice(file):
+        file["layers/zzz/vars/0"] = np.full((3, 3, 3, 16), 7, "float32")
+        file["layers/zzz/vars"].attrs["name"] = "conv1_conv"
+
+    changed_hdf5(whole, tmp_path / "w.weights.h5", ".weights.h5", twice)
+    refused(tmp_path / "w.weights.h5", "has 'conv1_conv/0' twice")
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        write_zip(tmp_path / "w.pth", arrays, members=[("archive/data/0", b"")])
+    refused(tmp_path / "w.pth", "has 'archive/data/0' twice")
+    write_zip(tmp_path / "w.pth", arrays, members=[("other/data.pkl", state(arrays))])
+    refused(tmp_path / "w.pth", "is an archive of neither")
+
+
+def test_legacy_weights_say_which_they_are(whole, tmp_path):
+    """Gamma and beta have one shape."""
+
+    def swapped(file):
+        names = file["model_weights/conv1_bn"].attrs["weight_names"]
+        file["model_weights/conv1_bn"].attrs["weight_names"] = [*names[1::-1], *names[2:]]
+
+    changed_hdf5(whole, tmp_path / "w.h5", ".h5", swapped)
+    refused(tmp_path / "w.h5", "misshapen 2")
+
+
+def test_only_a_classifier_is_left_out_of_a_legacy_file(whole, tmp_path):
+    path = tmp_path / "w.h5"
+    more = np.ones(5, "float32")
+    changed_hdf5(whole, path, ".h5", lambda f: f.__setitem__("model_weights/more/gamma", more))
+    with pytest.raises(pretrained.LoadError, match="unexpected 1: more/gamma"):
+        pretrained.load(NAME, SOURCE, path, include_top=False)
+
+
+@pytest.mark.parametrize(("name", "shape"), [
+    ("linear.weight", (10, 32)), ("linear.weight", (7, 64)), ("linear.bias", (7,)),
+])  # fmt: skip
+def test_half_a_classifier_is_refused(arrays, tmp_path, name, shape):
+    write_zip(tmp_path / "w.pth", arrays | {name: np.ones(shape, "float32")})
+    with pytest.raises(pretrained.LoadError, match=f"misshapen .*{name}"):
+        pretrained.load(NAME, SOURCE, tmp_path / "w.pth", classes=10)
+
+
+def test_a_file_without_classifier_has_any_classes(whole, tmp_path, caplog):
+    model = pretrained.load(NAME, SOURCE, whole[".pth"], include_top=False)
+    model.save_weights(tmp_path / "w.weights.h5")
+    again = pretrained.load(NAME, SOURCE, tmp_path / "w.weights.h5", classes=5)
+    assert "fresh 2" in caplog.text
+    assert again.output_shape == (None, 5)
+    with pytest.raises(pretrained.LoadError, match="missing 2: predictions/0, predictions/1"):
+        pretrained.load(NAME, SOURCE, tmp_path / "w.weights.h5")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_with_its_model_is_not_loaded_into_another_form(tmp_path, suffix):
+    """The names and shapes of both are the same, and no sum of squares would tell."""
+    options = {"input_shape": (32, 32, 3), "kernel_initializer": "zeros"}
+    pretrained.build("resnet50", "torchvision", **options).save(tmp_path / f"w{suffix}")
+    with pytest.raises(
+        pretrained.LoadError, match=r"is of another form: its 'conv\d_block1_1_conv'"
+    ):
+        keras_ilsvrc.ResNet50(weights=tmp_path / f"w{suffix}", **options)
+    assert pretrained.load("resnet50", "torchvision", tmp_path / f"w{suffix}", **options)
+
+
+def test_values_beyond_float32_are_refused(arrays, tmp_path):
+    wide = {name: a.astype("float64") for name, a in arrays.items()}
+    safetensors.numpy.save_file(wide, tmp_path / "w.safetensors")
+    assert pretrained.load(NAME, SOURCE, tmp_path / "w.safetensors")
+    wide["conv1.weight"] = wide["conv1.weight"] * 1e300
+    safetensors.numpy.save_file(wide, tmp_path / "w.safetensors")
+    refused(tmp_path / "w.safetensors", "no finite numbers for 'conv1_conv/kernel'")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "_orig_mod.module."])
+def test_what_wrappers_put_before_all_names_is_taken_off(arrays, tmp_path, prefix):
+    pickle = b"\x80\x02}(" + b"".join(
+        text(prefix + name) + tensor(str(i), a) for i, (name, a) in enumerate(arrays.items())
+    ) + b"u."  # fmt: skip
+    write_zip(tmp_path / "w.pth", arrays, pickle)
+    with opened(tmp_path / "w.pth") as contents:
+        assert {*contents.tensors} == {*arrays}
+
+
+@pytest.mark.parametrize("writer", [write_zip, write_old])
+def test_an_optimizer_s_tensors_are_none_of_the_network(arrays, tmp_path, writer):
+    momentum = np.ones((16, 3, 3, 3), "float32")
+    inside = b"}" + text("state") + b"}K\x00}" + text("buffer") + tensor(str(len(arrays)), momentum)
+    extra = text("optimizer") + inside + b"sss"
+    writer(tmp_path / "w.pth", arrays | {"momentum": momentum}, state(arrays, extra))
+    assert pretrained.load(NAME, SOURCE, tmp_path / "w.pth")
+
+
+def test_a_name_of_the_model_is_the_reader_s(whole):
+    model = pretrained.load(NAME, SOURCE, whole[".pth"], name="mine")
+    assert model.name == "mine"
+    assert (
+        keras_ilsvrc.get_model("cifar_resnet20", weights=whole[".keras"]).name == "cifar_resnet20"
+    )
+
+
+def test_rules_around_do_not_change_a_source_s_form():
+    with rules(Rule("norm", {"epsilon": 0.5})):
+        assert built().get_layer("conv1_bn").epsilon == 1e-5
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match=r"there is no weights file 'none\.pth'"):
+        pretrained.load(NAME, SOURCE, "none.pth")
 
 
 def test_values_that_no_tensor_uses_are_told(arrays, tmp_path):
@@ -438,6 +591,20 @@ def test_an_image_of_equal_channels_gives_what_its_grey_one_gave(whole, caplog, 
 
 
 # --- saving --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: keras.Model(m.inputs, keras.layers.Rescaling(-1.0)(m.output)),
+    lambda m: keras.Model(m.inputs, [m.output, m.get_layer("conv1_conv").output]),
+])  # fmt: skip
+def test_a_model_that_gives_something_else_is_not_saved(tmp_path, change):
+    with pytest.raises(ValueError, match="is not 'cifar_resnet20' in the form of 'cifar'"):
+        pretrained.save(change(built()), tmp_path / "w.safetensors", SOURCE, name=NAME)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        pretrained.save(built(), tmp_path / "none" / "w.safetensors")
 
 
 def test_another_form_under_the_same_names_is_not_saved():

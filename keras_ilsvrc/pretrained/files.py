@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +17,7 @@ import h5py
 import numpy as np
 import safetensors
 
-from .contents import Contents, FaultError, Tensor
+from .contents import Contents, FaultError, T, Tensor, unique
 from .pickled import archived, unzipped
 from .report import LoadError
 
@@ -36,14 +37,25 @@ def opened(path: Path) -> Iterator[Contents]:
     """
     try:
         with path.open("rb") as file, ExitStack() as stack:
-            yield reader(file.read(16))(path, stack)
-    except LoadError:
+            contents = sound(lambda: reader(file.read(16))(path, stack))
+            tensors = {
+                name: Tensor(tensor.shape, partial(sound, tensor.read))
+                for name, tensor in contents.tensors.items()
+            }
+            yield replace(contents, tensors=tensors)
+    except FaultError as fault:
+        raise LoadError(f"the file {str(path)!r} {fault}") from fault.__cause__
+
+
+def sound(read: Callable[[], T]) -> T:
+    """What `read` gives; a damaged file can raise anything."""
+    try:
+        return read()
+    except FaultError:
         raise
-    except Exception as error:  # a damaged file can raise anything
+    except Exception as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        known = isinstance(error, FaultError)
-        reason = words if known else f"is damaged or is none of weights: {words}"
-        raise LoadError(f"the file {str(path)!r} {reason}") from error
+        raise FaultError(f"is damaged or is none of weights: {words}") from error
 
 
 def reader(head: bytes) -> Callable[[Path, ExitStack], Contents]:
@@ -77,11 +89,17 @@ def tensors_file(path: Path, stack: ExitStack) -> Contents:
     file = stack.enter_context(safetensors.safe_open(path, "numpy"))
     metadata = file.metadata() or {}
     tensors = {
-        name: Tensor(tuple(file.get_slice(name).get_shape()), partial(file.get_tensor, name))
+        name: Tensor(tuple(file.get_slice(name).get_shape()), partial(widened, file, name))
         for name in file.keys()  # noqa: SIM118 (it is no mapping)
     }
     known = "SHA-256 in the file" if "sha256" in metadata else "not checked"
     return Contents("state", tensors, known, metadata)
+
+
+def widened(file: Any, name: str) -> np.ndarray:
+    """A tensor; bfloat16, which NumPy does not know, as float32."""
+    array = file.get_tensor(name)
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
 # --- zip archives: .keras, and PyTorch's --------------------------------------------------------
@@ -92,15 +110,16 @@ def zipped(path: Path, stack: ExitStack) -> Contents:
     archive = stack.enter_context(zipfile.ZipFile(path))
     for member in archive.infolist():
         check_member(member)
-    names = archive.namelist()
+    names = [*unique((name, None) for name in archive.namelist())]
     if "model.weights.h5" in names:
-        for name in {*names} - {"model.weights.h5"}:
-            archive.read(name)
+        others = {name: archive.read(name) for name in {*names} - {"model.weights.h5"}}
+        config = others.get("config.json", b"{}").decode()
         inside = io.BytesIO(archive.read("model.weights.h5"))
         contents = hdf5(stack.enter_context(h5py.File(inside, "r")))
-        return Contents(contents.kind, contents.tensors, "CRC-32")
-    if pickles := [name for name in names if PurePosixPath(name).name == "data.pkl"]:
-        return archived(archive, pickles)
+        return Contents(contents.kind, contents.tensors, "CRC-32", {"config": config})
+    pickles = [name for name in names if PurePosixPath(name).name == "data.pkl"]
+    if len(pickles) == 1:
+        return archived(archive, pickles[0])
     raise FaultError("is an archive of neither Keras' nor PyTorch's weights.")
 
 
@@ -117,28 +136,33 @@ def check_member(member: zipfile.ZipInfo) -> None:
 
 
 def hdf5(file: h5py.File) -> Contents:
-    datasets = dict(walk(file))
+    datasets = dict(walk(file, set()))
     if "layer_names" in file.attrs or "layer_names0" in file.attrs or "model_weights" in file:
-        return legacy(file.get("model_weights", file), datasets)
-    tensors = {}
+        found = legacy(file.get("model_weights", file), datasets)
+        return replace(found, metadata={"config": text(file.attrs.get("model_config", "{}"))})
+    pairs = []
     for path, dataset in datasets.items():
         if path.startswith("/optimizer/") or "/seed_generator/" in path:
             continue
         layer, _, number = path.rpartition("/")
         if "name" not in file[layer].attrs:
             raise FaultError(f"does not say whose {path!r} is: save it with Keras 3.15.")
-        tensors[f"{text(file[layer].attrs['name'])}/{number}"] = tensor(dataset)
-    return Contents("keras", tensors)
+        pairs.append((f"{text(file[layer].attrs['name'])}/{number}", tensor(dataset)))
+    return Contents("keras", unique(pairs))
 
 
-def walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
-    """All datasets below; links into other files are refused."""
+def walk(group: h5py.Group, met: set[int]) -> Iterator[tuple[str, h5py.Dataset]]:
+    """All datasets below, each once; links into other files are refused."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise FaultError(f"has a link in the place of {group.name}/{name}.")
         inner = group[name]
+        address = h5py.h5o.get_info(inner.id).addr
+        if address in met:
+            raise FaultError(f"has {inner.name} in two places.")
+        met.add(address)
         if isinstance(inner, h5py.Group):
-            yield from walk(inner)
+            yield from walk(inner, met)
         elif inner.is_virtual or inner.external:
             raise FaultError(f"has the values of {inner.name} in another file.")
         else:
@@ -147,18 +171,26 @@ def walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
 
 def legacy(group: h5py.Group, datasets: Mapping[str, h5py.Dataset]) -> Contents:
     """Keras 2's: layers in their order, each with its weights in theirs."""
-    tensors = {}
+    layers = []
     for layer in attribute(group, "layer_names"):
-        for weight in attribute(group[layer], "weight_names"):
-            dataset = group[layer][weight]
-            tensors[dataset.name.removeprefix(group.name).strip("/")] = tensor(dataset)
-    listed = {group[name].name for name in tensors}
+        weights = attribute(group[layer], "weight_names")
+        layers.append(tuple(group[layer][weight].name for weight in weights))
+    listed = unique((path, tensor(datasets[path])) for layer in layers for path in layer)
     others = {
-        path.strip("/"): tensor(dataset)
+        path: tensor(dataset)
         for path, dataset in datasets.items()
-        if path.startswith(group.name) and path not in listed and "optimizer_weights" not in path
+        if path not in listed and not path.startswith("/optimizer_weights/")
     }
-    return Contents("legacy", tensors | others)
+    start = "" if group.name == "/" else group.name
+
+    def short(path: str) -> str:
+        return path.removeprefix(start).removeprefix("/")
+
+    return Contents(
+        "legacy",
+        {short(path): found for path, found in (listed | others).items()},
+        layers=tuple(tuple(map(short, layer)) for layer in layers if layer),
+    )
 
 
 def attribute(group: h5py.Group, name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Networks in the form of other zoos: the catalog's names, the sources, and which has which."""
 
 from collections.abc import Mapping
+from contextvars import Context
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -47,8 +48,8 @@ def entry(name: str, source: str) -> Dialect:
 
     Args:
         name: a name of the catalog, or the builder's.
-        source: "keras", "torchvision", "timm", "cadene", "qubvel" or "cifar"; "imagenet" is the
-            first of them, in another order, that has a file to fetch.
+        source: "keras", "torchvision", "cadene", "timm", "qubvel" or "cifar"; "imagenet" is the
+            first of them that has a file of the network to fetch.
 
     Raises:
         ValueError: there is no such source, or it has no such network.
@@ -61,7 +62,7 @@ def resolved(name: str, source: str) -> str:
     found = catalog_entry(name).name
     there = sources(name)
     if source == "imagenet":
-        there = [s for s in there if s != "cifar" and SOURCES[s][found].file]
+        there = [s for s in there if s != "cifar" and fetchable(SOURCES[s][found])]
         if there:
             return there[0]
         raise ValueError(
@@ -77,8 +78,12 @@ def resolved(name: str, source: str) -> str:
     return source
 
 
+def fetchable(dialect: Dialect) -> bool:
+    return dialect.file is not None and dialect.file.digest is not None
+
+
 def build(
-    name: str, source: str = "keras", *, include_preprocessing: bool = False, **options: Any
+    name: str, source: str = "keras", /, *, include_preprocessing: bool = False, **options: Any
 ) -> keras.Model:
     """The network `name` as another zoo has it, with random weights.
 
@@ -98,10 +103,16 @@ def build(
     check_options(found, source, dialect.options, options)
     if include_preprocessing:
         options = with_scaled_images(found, dialect, options)
-    with rules(*dialect.rules):
-        model = found.builder(**{**found.options, **dialect.options, **options})
+    options = {**found.options, **dialect.options, **options}
+    # In a context of its own: rules and scopes around it would change the form.
+    model = Context().run(built, found.builder, dialect, options)
     FORMS[model] = Form(found.name, source, include_preprocessing)
     return model
+
+
+def built(builder: Builder, dialect: Dialect, options: Mapping[str, Any]) -> keras.Model:
+    with rules(*dialect.rules):
+        return builder(**options)
 
 
 def check_options(
@@ -128,23 +139,35 @@ def with_scaled_images(found: Entry, dialect: Dialect, options: dict[str, Any]) 
     return {**options, "input_tensor": scaled(dialect.contract)(pixels)}
 
 
-def preprocess(images: Any, of: keras.Model | Dialect) -> Any:
+def preprocess(images: Any, of: keras.Model | Dialect | Contract) -> Any:
     """`images` as weights want them: a new float32 array, or a tensor of a tensor.
 
     Args:
         images: RGB pixels in [0, 255], (..., height, width, 3), or (..., 3, height, width) where
             Keras is set so; an array or a tensor. They are neither changed nor resized.
-        of: a model as `load` or `build` gave it, or what `entry` says of its weights.
+        of: a model as `load` or `build` gave it, or what `entry` says of its weights (of a model
+            that came from elsewhere, such as a file).
 
     Raises:
         ValueError: there are not three channels, or nothing is known of the model's images.
 
-    Warns where the values are clearly in another range.
+    Warns where the values of an array are clearly in another range.
     """
-    return scale(images, of.contract if isinstance(of, Dialect) else contract_of(of))
+    return scale(images, contract_of(of))
 
 
-def contract_of(model: keras.Model) -> Contract:
+def contract_of(of: Any) -> Contract:
+    if isinstance(of, Contract | Dialect):
+        return of.contract if isinstance(of, Dialect) else of
+    if not isinstance(of, keras.Model):
+        raise TypeError(
+            f"preprocess takes images, and then a model or pretrained.entry(name, source), not a "
+            f"{type(of).__name__}."
+        )
+    return contract_of_model(of)
+
+
+def contract_of_model(model: keras.Model) -> Contract:
     form = FORMS.get(model)
     if form is None:
         raise ValueError(

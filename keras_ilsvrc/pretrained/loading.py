@@ -1,6 +1,7 @@
 """Weights into a model: all of them, each in its place, or none."""
 
 import hashlib
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ log = logging.getLogger("keras_ilsvrc")
 def load(
     name: str,
     source: str,
+    /,
     path: str | PathLike | None = None,
     *,
     sha256: str | None = None,
@@ -53,7 +55,7 @@ def load(
     Raises:
         LoadError (a ValueError): the file is damaged, or a weight has no place, or a variable no
             weight; it has a report of all names.
-        OSError: it cannot be fetched; the message says where to put it.
+        OSError: it is not there, or cannot be fetched; the message says where to put it.
         ValueError: no such name or source, or an option contradicts the source's form.
     """
     source = resolved(name, source)
@@ -63,8 +65,9 @@ def load(
     if path is None:
         place, integrity = fetched(dialect, name, source, wishes.no_top), "as published"
     else:
-        place = existing(path)
-        integrity = check_sha256(place, sha256) if sha256 else ""
+        place, integrity = existing(path), ""
+    if sha256 is not None:
+        integrity = check_sha256(place, sha256)
     model = build(name, source, include_preprocessing=include_preprocessing, **options)
     fill(model, place, dialect, wishes, integrity)
     return model
@@ -78,7 +81,12 @@ def with_weights(builder: Builder, arguments: Mapping[str, Any]) -> keras.Model:
         return load(named(builder, options), weights, **options)
     if options.pop("include_preprocessing", False):
         raise ValueError("include_preprocessing=True needs weights of a source, which says how.")
-    path = existing(weights)
+    if not isinstance(weights, str | PathLike) or not Path(weights).is_file():
+        raise ValueError(
+            f"weights is None, a source ({', '.join(SOURCES)}), 'imagenet', or the path of a "
+            f"weights file; there is no file {str(weights)!r}."
+        )
+    path = Path(weights)
     model = builder(**options)
     fill(model, path, None, wished(options))
     return model
@@ -91,14 +99,11 @@ def wished(options: Mapping[str, Any]) -> Wishes:
     return Wishes("classes" in options, other, not options.get("include_top", True))
 
 
-def existing(path: Any) -> Path:
+def existing(path: str | PathLike) -> Path:
     """The file, which must be there."""
-    if isinstance(path, str | PathLike) and Path(path).is_file():
-        return Path(path)
-    raise ValueError(
-        f"weights is None, a source ({', '.join(SOURCES)}), 'imagenet', or the path of a weights "
-        f"file; there is no file {str(path)!r}."
-    )
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no weights file {str(path)!r}.")
+    return Path(path)
 
 
 def fill(
@@ -120,6 +125,7 @@ def fill(
             raise LoadError(
                 f"the file {str(path)!r} does not fit {model.name!r} as asked for.", report
             )
+        check_settings(model, contents)
         check_integrity(contents, [place for place, _ in plan])
         for place, convert in plan:
             check_values(place.variable, value_of(place, convert, contents))
@@ -131,13 +137,35 @@ def fill(
 
 
 def check_sha256(path: Path, wanted: str) -> str:
-    if not re.fullmatch("[0-9a-f]{8,64}", wanted):
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", wanted):
         raise ValueError(f"sha256 is 8 to 64 hexadecimal digits, not {wanted!r}.")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(wanted):
+    if not found.startswith(wanted.lower()):
         raise LoadError(f"the file {str(path)!r} has another SHA-256 than {wanted}.")
     return "SHA-256"
+
+
+# What a layer computes beside its weights.
+COMPUTED = ("strides", "padding", "dilation_rate", "groups", "pool_size", "epsilon", "scale")
+
+
+def check_settings(model: keras.Model, contents: Contents) -> None:
+    """Of a file that has its model's: names and shapes would fit a form of other strides, too."""
+    layers = json.loads(contents.metadata.get("config", "{}")).get("config", {}).get("layers", [])
+    saved = {layer["config"].get("name"): layer["config"] for layer in layers}
+    for layer in model.layers:
+        here, there = json.loads(json.dumps(settings(layer))), saved.get(layer.name, {})
+        for key in here.keys() & there.keys():
+            if here[key] != there[key]:
+                raise FaultError(
+                    f"is of another form: its {layer.name!r} has {key}={there[key]!r}, "
+                    f"not {here[key]!r}."
+                )
+
+
+def settings(layer: keras.Layer) -> dict[str, Any]:
+    return {key: value for key, value in layer.get_config().items() if key in COMPUTED}
 
 
 def check_integrity(contents: Contents, places: list[Place]) -> None:
@@ -148,8 +176,9 @@ def check_integrity(contents: Contents, places: list[Place]) -> None:
         hashes = {name: hashed(tensor.read()) for name, tensor in contents.tensors.items()}
         if digest(hashes) != contents.metadata["sha256"]:
             raise FaultError("has other values than were saved in it.")
-    for name in {*contents.tensors} - {name for place in places for name in place.names}:
-        contents.tensors[name].read()
+    if contents.integrity == "CRC-32":
+        for name in {*contents.tensors} - {name for place in places for name in place.names}:
+            contents.tensors[name].read()
 
 
 def value_of(place: Place, convert: Convert, contents: Contents) -> np.ndarray:
@@ -159,7 +188,13 @@ def value_of(place: Place, convert: Convert, contents: Contents) -> np.ndarray:
 
 
 def check_values(variable: keras.Variable, value: np.ndarray) -> None:
-    if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
+    if value.shape != tuple(variable.shape):
+        raise FaultError(f"has values of shape {value.shape} for {variable.path!r}.")
+    if value.dtype.kind not in "fiu":
+        raise FaultError(f"has no numbers for {variable.path!r}.")
+    with np.errstate(over="ignore"):  # said below
+        finite = np.isfinite(value.astype(variable.dtype, copy=False)).all()
+    if not finite:
         raise FaultError(f"has no finite numbers for {variable.path!r}.")
     if variable.path.endswith("moving_variance") and (value < 0).any():
         raise FaultError(f"has variances below 0 for {variable.path!r}.")

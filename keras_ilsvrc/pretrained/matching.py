@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from .contents import Contents, FaultError, Tensor
+from .contents import Contents, FaultError, Tensor, unique
 from .dialect import PARTS, Dialect, module
 from .report import Report
 
@@ -53,12 +53,13 @@ def matched(
 ) -> tuple[Report, list[tuple[Place, Convert]]]:
     """What of a file belongs where: as a report, and how it gets there."""
     places = placed(model, contents, dialect)
-    judge = Judge(model, contents, wishes)
+    judge = Judge(model, contents, wishes, places)
     verdicts = [(place, judge(place)) for place in places]
     used = {name for place in places for name in place.names}
     rest = [name for name in contents.tensors if name not in used]
     left_out = [name for name in rest if wishes.no_top and of_top(name, contents, dialect)]
-    left_out += [name for name in rest if dialect and optional(name, dialect)]
+    if dialect and not any(x.name in CLASSIFIERS[1:] for x in model.layers):
+        left_out += [name for name in rest if optional(name, dialect)]
 
     def said(word: str) -> tuple[str, ...]:
         return tuple(
@@ -68,13 +69,13 @@ def matched(
     report = Report(
         path,
         contents.integrity,
-        tuple(name for place, verdict in verdicts if verdict.convert for name in place.names),
-        said("missing"),
-        tuple(name for name in rest if name not in left_out),
-        said("misshapen"),
-        said("fresh"),
-        said("reshaped"),
-        tuple(left_out),
+        matched=tuple(n for place, verdict in verdicts if verdict.convert for n in place.names),
+        missing=said("missing"),
+        unexpected=tuple(name for name in rest if name not in left_out),
+        misshapen=said("misshapen"),
+        fresh=said("fresh"),
+        reshaped=said("reshaped"),
+        left_out=tuple(left_out),
     )
     return report, [(place, verdict.convert) for place, verdict in verdicts if verdict.convert]
 
@@ -85,15 +86,14 @@ def matched(
 def placed(model: keras.Model, contents: Contents, dialect: Dialect | None) -> list[Place]:
     """The places of all variables, in the names of the file's kind."""
     if contents.kind == "legacy":
-        return list(in_order(model, contents.tensors))
+        return list(in_order(model, contents))
     if contents.kind == "keras":
         return [Place(x, v, (f"{x.name}/{i}",)) for x in model.layers
                 for i, v in enumerate(x.weights)]  # fmt: skip
     if dialect is None or dialect.names is None:
         raise FaultError(
-            f"names its tensors as PyTorch does, and not "
-            f"{'this package' if dialect is None else 'this source'}: say whose it is, as in "
-            f"pretrained.load('resnet50', 'torchvision', path)."
+            "names its tensors as PyTorch does: say whose it is, as in "
+            f"pretrained.load({model.name!r}, 'torchvision', path)."
         )
     return [Place(x, v, (module_name(dialect, x, v),)) for x in model.layers for v in x.weights]
 
@@ -104,31 +104,43 @@ def module_name(dialect: Dialect, layer: keras.Layer, variable: keras.Variable) 
     return variable.path if found is None else f"{found}.{PARTS[variable.name]}"
 
 
-def in_order(model: keras.Model, tensors: Tensors) -> Iterator[Place]:
+def in_order(model: keras.Model, contents: Contents) -> Iterator[Place]:
     """Keras' legacy files have the order of the layers, which is that of the graph."""
-    names = list(tensors)
-    for layer in model.layers:
-        for variable in layer.weights:
-            count = parts(layer, variable, tensors[names[0]]) if names else 1
-            yield Place(layer, variable, tuple(names[:count]) or (variable.path,))
-            del names[:count]
+    rows = list(contents.layers)
+    for layer in (x for x in model.layers if x.weights):
+        count = parts(layer, contents.tensors[rows[0][0]]) if rows else 1
+        taken, rows = rows[:count], rows[count:]
+        for i, variable in enumerate(layer.weights):
+            names = tuple(row[i] for row in taken if i < len(row))
+            yield Place(layer, variable, names or (variable.path,))
 
 
-def parts(layer: keras.Layer, variable: keras.Variable, first: Tensor) -> int:
-    """How many tensors a variable is stored as: a grouped convolution may be one a group."""
+def parts(layer: keras.Layer, first: Tensor) -> int:
+    """How many layers a layer is stored as: a grouped convolution may be one a group."""
     groups = getattr(layer, "groups", 1)
-    shape = tuple(variable.shape)
-    return groups if groups > 1 and first.shape == (*shape[:-1], shape[-1] // groups) else 1
+    kernel = tuple(layer.kernel.shape) if groups > 1 else ()
+    return groups if kernel and first.shape == (*kernel[:-1], kernel[-1] // groups) else 1
 
 
 def of_top(name: str, contents: Contents, dialect: Dialect | None) -> bool:
-    """Whether a tensor is the file's classifier's, which is last and dense."""
+    """Whether a tensor is the file's classifier's."""
     if contents.kind == "legacy":
-        return len(contents.tensors[name].shape) <= 2
+        return name in {n for row in dense_end(contents) for n in row}
     if contents.kind == "keras":
         return name.partition("/")[0] in TOP
     names = dialect.names if dialect and dialect.names else ()
     return name.rpartition(".")[0] in {module(names, layer) for layer in TOP}
+
+
+def dense_end(contents: Contents) -> list[tuple[str, ...]]:
+    """The last layers of a legacy file, at most three, that are a matrix and a vector each."""
+    found: list[tuple[str, ...]] = []
+    for row in contents.layers[:-4:-1]:
+        shapes = [contents.tensors[name].shape for name in row]
+        if [len(shape) for shape in shapes] != [2, 1] or shapes[0][1:] != shapes[1]:
+            break
+        found.append(row)
+    return found
 
 
 def optional(name: str, dialect: Dialect) -> bool:
@@ -137,12 +149,12 @@ def optional(name: str, dialect: Dialect) -> bool:
 
 def renamed(contents: Contents, dialect: Dialect | None) -> Contents:
     """With today's names, and without what is no weight: PyTorch's counters of batches."""
-    tensors = {
-        newer(name, dialect.older if dialect else ()): tensor
+    tensors = unique(
+        (newer(name, dialect.older if dialect else ()), tensor)
         for name, tensor in contents.tensors.items()
         if not name.endswith("num_batches_tracked")
-    }
-    return Contents(contents.kind, tensors, contents.integrity, contents.metadata)
+    )
+    return replace(contents, tensors=tensors)
 
 
 def newer(name: str, older: Sequence[tuple[str, str]]) -> str:
@@ -157,14 +169,16 @@ def newer(name: str, older: Sequence[tuple[str, str]]) -> str:
 class Judge:
     """Says of a place whether the file's tensors fit it."""
 
-    def __init__(self, model: keras.Model, contents: Contents, wishes: Wishes):
-        self.model, self.contents, self.wishes = model, contents, wishes
+    def __init__(
+        self, model: keras.Model, contents: Contents, wishes: Wishes, places: Sequence[Place]
+    ):
+        self.model, self.contents, self.wishes, self.places = model, contents, wishes, places
         self.stem = next((x for x in model.layers if isinstance(x, layers.Conv2D)), None)
 
     def __call__(self, place: Place) -> Verdict:
         shape = self.shape(place)
         if shape is None:
-            return Verdict("missing")
+            return Verdict("fresh" if self.headless(place.layer) else "missing")
         if strays(place, self.model, self.contents):
             return Verdict("misshapen")
         if fits := self.layouts(place).get(shape):
@@ -173,17 +187,37 @@ class Judge:
             height, width, new, filters = place.variable.shape
             if convert := self.layouts(place, (height, width, 3, filters)).get(shape):
                 return Verdict("reshaped", lambda a: spread(convert(a), new))
-        if self.wishes.classes and place.layer.name in CLASSIFIERS:
+        if self.wishes.classes and place.layer.name in CLASSIFIERS and self.other(place.layer):
             return Verdict("fresh")
         return Verdict("misshapen")
+
+    def headless(self, layer: keras.Layer) -> bool:
+        """Whether other classes are asked for, and the file has nothing of a classifier's."""
+        own = [x for x in self.places if x.layer is layer]
+        asked = self.wishes.classes and layer.name in CLASSIFIERS
+        return asked and all(self.shape(place) is None for place in own)
+
+    def other(self, layer: keras.Layer) -> bool:
+        """Whether a classifier is, all of it, as it would be for another number of classes."""
+        own = [place for place in self.places if place.layer is layer]
+        (bias,) = (place for place in own if place.variable.name == "bias")
+        there = self.shape(bias) or ()
+        fit = [
+            self.shape(place) in self.layouts(place, (*place.variable.shape[:-1], *there))
+            for place in own
+        ]
+        return there != tuple(bias.variable.shape) and all(fit)
 
     def shape(self, place: Place) -> Shape | None:
         """Of the tensors of a place, put together; None where one is missing."""
         tensors = self.contents.tensors
         if not all(name in tensors for name in place.names):
             return None
+        shapes = {tensors[name].shape for name in place.names}
         first = tensors[place.names[0]].shape
-        return first if len(place.names) == 1 else (*first[:-1], first[-1] * len(place.names))
+        if len(shapes) > 1 or len(place.names) == 1:
+            return first
+        return (*first[:-1], first[-1] * len(place.names))
 
     def layouts(self, place: Place, shape: Shape | None = None) -> dict[Shape, Convert]:
         """The shapes that a variable may have in the file, and how each becomes ours."""
@@ -205,10 +239,12 @@ class Judge:
 
 
 def strays(place: Place, model: keras.Model, contents: Contents) -> bool:
-    """Whether a legacy tensor bears the name of another layer of the model than its turn is."""
-    layer = place.names[0].partition("/")[0]
-    names = {x.name for x in model.layers}
-    return contents.kind == "legacy" and layer in names and layer != place.layer.name
+    """Whether a legacy tensor says that it is of another layer of the model, or another weight."""
+    layer, _, _ = place.names[0].partition("/")
+    weight = place.names[0].rpartition("/")[2].removesuffix(":0")
+    elsewhere = layer != place.layer.name and layer in {x.name for x in model.layers}
+    other = weight != place.variable.name and weight in PARTS
+    return contents.kind == "legacy" and (elsewhere or other)
 
 
 def spread(kernel: np.ndarray, channels: int) -> np.ndarray:

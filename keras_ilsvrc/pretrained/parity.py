@@ -32,6 +32,7 @@ def parity(model: keras.Model, backends: Sequence[str] = BACKENDS) -> dict[str, 
         ValueError: a backend is unknown, or fewer than two are installed.
         RuntimeError: a backend's process failed; the message has its last line.
     """
+    backends = (backends,) if isinstance(backends, str) else backends
     if unknown := set(backends) - set(BACKENDS):
         raise ValueError(f"backends are {', '.join(BACKENDS)}, not {', '.join(sorted(unknown))}.")
     there = [name for name in backends if find_spec(name)]
@@ -41,8 +42,9 @@ def parity(model: keras.Model, backends: Sequence[str] = BACKENDS) -> dict[str, 
         raise ValueError(f"parity compares two backends; installed: {', '.join(there) or 'none'}.")
     with tempfile.TemporaryDirectory() as folder:
         outputs = [ran(model, name, Path(folder)) for name in there]
+    order = [op.name for op in model.operations if op.name in outputs[0]]
     found = {
-        name: {layer: difference(outputs[0][layer], value) for layer, value in those.items()}
+        name: {layer: difference(outputs[0][layer], those[layer]) for layer in order}
         for name, those in zip(there[1:], outputs[1:], strict=True)
     }
     print(table(there[0], found))

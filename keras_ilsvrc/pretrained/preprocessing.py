@@ -5,7 +5,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import keras
 import numpy as np
 from keras import layers, ops
 
@@ -36,11 +35,17 @@ def scaled(contract: Contract) -> Block:
 
 def check_channels(number: int | None) -> None:
     if number != 3:
-        raise ValueError(f"images are RGB, with 3 channels, not {number}: scale others yourself.")
+        where = "last" if channel_axis() == -1 else "first"
+        raise ValueError(
+            f"images are RGB, with 3 channels ({where}), not {number}: repeat grey ones thrice, "
+            f"and take the mean of what preprocess gives."
+        )
 
 
 def scale(images: Any, contract: Contract) -> Any:
     """What `preprocess` gives."""
+    if not hasattr(images, "shape"):
+        images = np.asarray(images)
     axis = channel_axis() if channel_axis() == -1 else -3
     check_channels(images.shape[axis])
     warn_of_range(images)
@@ -57,9 +62,10 @@ def scale(images: Any, contract: Contract) -> Any:
 
 
 def warn_of_range(images: Any) -> None:
-    if isinstance(images, keras.KerasTensor) or 0 in images.shape:
+    """Of arrays alone: a tensor may have no values yet."""
+    if not isinstance(images, np.ndarray) or not images.size:
         return
-    low, high = float(ops.min(images)), float(ops.max(images))
+    low, high = float(images.min()), float(images.max())
     if low < 0 or high > 255 or 0 < high <= 1:
         warnings.warn(
             f"images have values from {low:g} to {high:g}; pixels in [0, 255] are expected"

@@ -1,6 +1,7 @@
 """A model's weights in the names and layouts of a source."""
 
 import os
+from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,7 @@ from ..catalog import entry as catalog_entry
 from .dialect import Dialect
 from .files import digest, hashed
 from .forms import FORMS, Form, build, entry, resolved
-from .matching import flattened, module_name
-
-# What a layer computes, beside its weights.
-COMPUTED = (
-    "kernel_size", "strides", "padding", "pool_size", "groups", "dilation_rate", "use_bias",
-    "epsilon", "scale", "offset",
-)  # fmt: skip
+from .matching import CLASSIFIERS, flattened, module_name
 
 
 def save(
@@ -36,14 +31,18 @@ def save(
         model: in the form of `source`, with its classifier.
         path: .safetensors, or .pth or .pt where PyTorch is installed.
         source: "torchvision", "timm", "cadene" or "cifar"; None: that which `load` or `build` had.
-        name: the network's, in the catalog; None: as loaded or built.
+        name: the network's, in the catalog; None: that which was loaded or built, or the
+            model's.
 
     Raises:
         ValueError: the model has another form than the source's, or the source or path is of
             another kind; the message says which.
+        FileNotFoundError: the folder is not there.
         ModuleNotFoundError: .pth without PyTorch.
     """
     form = FORMS.get(model)
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r} to save in.")
     name = catalog_entry(name or (form.name if form else model.name)).name
     if source is None and form is None:
         raise ValueError(f"source: {model.name!r} was not loaded from one; say whose names to use.")
@@ -117,7 +116,8 @@ def check_form(model: keras.Model, form: Form) -> None:
         kernel_initializer="zeros",
         **options,
     )
-    for ours, theirs in zip(described(model), described(twin), strict=False):
+    mine, its = described(model), described(twin)
+    for ours, theirs in zip_longest(mine, its, fillvalue=("nothing",)):
         if ours != theirs:
             raise ValueError(
                 f"{model.name!r} is not {form.name!r} in the form of {form.source!r}, as "
@@ -125,9 +125,18 @@ def check_form(model: keras.Model, form: Form) -> None:
             )
 
 
+# What a layer's settings say beside what it computes.
+BESIDE = (
+    "name", "dtype", "trainable", "batch_shape", "batch_input_shape", "momentum", "seed",
+    "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
+)  # fmt: skip
+
+
 def described(model: keras.Model) -> list[tuple[Any, ...]]:
-    """Of each operation its name, class, settings, and what it takes; dropout computes nothing."""
-    operations = [op for op in model.operations if not isinstance(op, layers.Dropout)]
+    """Of each operation its name, class, settings, and what it takes; last, what the model gives.
+
+    Dropout computes nothing once a network is trained.
+    """
     makers = {id(op.output): op for op in model.operations}
 
     def maker(tensor: keras.KerasTensor) -> str:
@@ -135,14 +144,18 @@ def described(model: keras.Model) -> list[tuple[Any, ...]]:
             tensor = op.input
         return "" if isinstance(op, layers.InputLayer) else op.name
 
-    rows = []
-    for op in operations:
-        config = op.get_config() if isinstance(op, keras.Layer) else {}
-        settings = {key: config[key] for key in COMPUTED if key in config}
-        if config.get("name") not in ("predictions", "aux1", "aux2"):
-            settings["activation"] = config.get("activation")
+    rows: list[tuple[Any, ...]] = []
+    for op in model.operations:
+        if isinstance(op, layers.Dropout | layers.InputLayer):
+            continue
+        config = op.get_config() if isinstance(op, keras.Layer) else vars_of(op)
+        beside = (*BESIDE, "activation") if op.name in CLASSIFIERS else BESIDE
+        settings = {key: value for key, value in config.items() if key not in beside}
         taken = op.input if isinstance(op.input, list) else [op.input]
-        name = "" if isinstance(op, layers.InputLayer) else op.name
-        makers_of = [] if isinstance(op, layers.InputLayer) else [maker(x) for x in taken]
-        rows.append((name, type(op).__name__, settings, makers_of))
-    return rows
+        rows.append((op.name, type(op).__name__, settings, [maker(x) for x in taken]))
+    return [*rows, ("outputs", [maker(y) for y in model.outputs])]
+
+
+def vars_of(operation: Any) -> dict[str, Any]:
+    """The settings of what is no layer, such as a flip of the channels."""
+    return {"axis": getattr(operation, "axis", None)}

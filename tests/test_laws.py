@@ -446,7 +446,7 @@ def test_weights_come_back_from_a_file(file, kind):
 
 @pytest.mark.parametrize("options", [{"width": 3}, {"depth": 14}, {"shortcut": "B"}])
 def test_weights_of_another_network_are_refused_by_the_file_s_name(file, options):
-    with pytest.raises(ValueError, match=r"net\.weights\.h5.*does not fit cifar_resnet"):
+    with pytest.raises(ValueError, match=r"net\.weights\.h5.*does not fit 'cifar_resnet"):
         cifar.ResNet(**{"depth": 8, "width": 2, **options}, weights=file)
 
 

@@ -154,7 +154,7 @@ def check_settings(model: keras.Model, contents: Contents) -> None:
     """Of a file that has its model's: names and shapes would fit a form of other strides, too."""
     layers = json.loads(contents.metadata.get("config", "{}")).get("config", {}).get("layers", [])
     saved = {layer["config"].get("name"): layer["config"] for layer in layers}
-    for layer in model.layers:
+    for layer in model.layers if saved else ():  # a config costs an import of TensorFlow
         here, there = json.loads(json.dumps(settings(layer))), saved.get(layer.name, {})
         for key in here.keys() & there.keys():
             if here[key] != there[key]:

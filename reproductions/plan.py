@@ -44,14 +44,15 @@ def wanted(
     `seeds` replaces the number of seeds that each statement declares.
     """
     pairs = {
-        (seed, arm)
+        (arm, seed)
         for claim in claims
         for statement in claim.statements
         for arm in statement.contrast
         for seed in range(seeds or statement.seeds[tier.name])
     }
-    specs = [spec_of(arm, tier, seed, backend, data) for seed, arm in sorted(pairs)]
-    # So that few cores are idle at the end.
+    specs = [spec_of(arm, tier, seed, backend, data) for arm, seed in sorted(pairs)]
+    # So that few cores are idle at the end; the seeds of an arm follow each other, since a process
+    # keeps the last model that it compiled.
     return {key_of(spec): spec for spec in sorted(specs, key=effort, reverse=True)}
 
 

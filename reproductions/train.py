@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ import keras_ilsvrc
 
 from .backends import DATA_FORMATS, fed
 from .batches import augmented, order, standardised
+from .canonical import canonical
 from .recipes import Recipe
 from .seeds import generator
 from .tiers import Tier
 
 Arrays = Mapping[str, np.ndarray]
 Emit = Callable[[dict[str, Any]], None]
+Start = list[tuple[keras.Variable, np.ndarray]]
 
 
 # --- the network ------------------------------------------------------------------------------
@@ -189,6 +192,26 @@ def compile_for_training(model: keras.Model, optimizer: keras.Optimizer) -> None
     model.compile(optimizer, loss, metrics=[accuracy])
 
 
+def untrained(spec: Mapping[str, Any]) -> keras.Model:
+    """The model of a run, compiled, its kernels zeros and all else as built."""
+    kind = {name: spec[name] for name in ("arm", "recipe", "tier")}
+    model, start = compiled(canonical(kind), keras.config.image_data_format())
+    for variable, value in start:
+        variable.assign(value)
+    return model
+
+
+@lru_cache(maxsize=1)  # runs of other seeds follow, and to trace a model takes seconds
+def compiled(kind: bytes, data_format: str) -> tuple[keras.Model, Start]:
+    """A model, and the values that all its variables and its optimizer's have before a run."""
+    spec = json.loads(kind)
+    tier, recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
+    model = build(spec["arm"], tier)
+    compile_for_training(model, SGD(rates(recipe, tier.steps), recipe, model))
+    variables = [*model.variables, *model.optimizer.variables]
+    return model, [(v, np.array(ops.convert_to_numpy(v.value))) for v in variables]
+
+
 def trained_epoch(
     model: keras.Model,
     batches: tuple[np.ndarray, np.ndarray],
@@ -260,11 +283,10 @@ def train(
         seconds and images a second. A run that diverges ends early, with its reason.
     """
     tier, recipe, seed = Tier(**spec["tier"]), Recipe(**spec["recipe"]), spec["seed"]
-    model = build(spec["arm"], tier)
+    model = untrained(spec)
     initialise(model, seed, recipe.initializer)
     initial = digest(model)
     rate = rates(recipe, tier.steps)
-    compile_for_training(model, SGD(rate, recipe, model))
     images, labels = examination(tier, arrays)
     rows: list[dict[str, float]] = []
     timings: list[dict[str, float]] = []
@@ -321,7 +343,6 @@ def main(data_path: str) -> None:
 
 def trained(spec: Mapping[str, Any], arrays: Arrays, emit: Emit) -> dict[str, Any]:
     """The result of a run and its circumstances, as if the process were its own."""
-    keras.backend.clear_session()
     gc.collect()
     forget_peak()
     result, timings = train(spec, arrays, emit)

@@ -34,6 +34,7 @@ from reproductions.train import (
     rates,
     rounded,
     train,
+    untrained,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -212,8 +213,8 @@ def test_training_again_gives_the_same_bits(arrays):
 
 
 def test_a_run_is_the_same_whatever_its_process_did_before(arrays):
-    """Three runs in one process, the first and the last alike, and the last in one of its own."""
-    specs = [smoke_spec(arm) for arm in ("plain-20", "resnet-56", "plain-20")]
+    """Runs in one process, some of the model of the one before, and the last in one of its own."""
+    specs = [smoke_spec(arm) for arm in ("plain-20", "plain-20", "resnet-56", "plain-20")]
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder, "data.npz"), **arrays)
         workers = [
@@ -225,8 +226,20 @@ def test_a_run_is_the_same_whatever_its_process_did_before(arrays):
         finally:
             for worker in workers:
                 worker.end()
-    assert results[0] == results[2] == alone
-    assert results[0] != results[1]
+    assert results[0] == results[1] == results[3] == alone
+    assert results[0] != results[2]
+
+
+def test_a_model_that_is_used_again_is_as_built(arrays):
+    """After another seed, and after a run that diverged."""
+    spec = smoke_spec("plain-20")
+    first = train(spec, arrays)[0]
+    wild = {**spec, "seed": 1}
+    assert train(wild, arrays)[0]["initial_sha256"] != first["initial_sha256"]
+    model = untrained(spec)
+    for variable in model.variables:
+        variable.assign(np.full(variable.shape, np.nan, "float32"))
+    assert train(spec, arrays)[0] == first
 
 
 def test_the_result_is_json_and_says_what_the_records_promise(arrays):

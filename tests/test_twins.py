@@ -93,6 +93,18 @@ def test_equal_weights_give_equal_outputs_in_every_layer_that_has_a_name(name):
     assert {layer: d for layer, d in found.items() if not d <= 1e-5} == {}
 
 
+@pytest.mark.parametrize("name", ["resnet50", "resnet50v2", "inception_v3", "densenet121"])
+def test_a_file_of_keras_applications_is_loaded_whole(name, tmp_path):
+    """In Keras 2's format, which its published files have."""
+    twin = theirs(name)
+    scramble(twin)
+    twin.save(tmp_path / "w.h5")
+    options = {"input_shape": twin.input_shape[1:], "kernel_initializer": "zeros"}
+    model = pretrained.load(name, "keras", tmp_path / "w.h5", **options)
+    pairs = zip(model.get_weights(), twin.get_weights(), strict=True)
+    assert all((a == b).all() for a, b in pairs)
+
+
 def test_without_the_rule_of_strides_the_outputs_differ():
     """The negative control: the weights fit, and the test above would fail."""
     twin = theirs("resnet50v2")

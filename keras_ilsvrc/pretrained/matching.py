@@ -1,7 +1,7 @@
 """Which tensor of a file belongs in which variable of a model, and in which layout."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +17,6 @@ from .report import Report
 
 Convert = Callable[[np.ndarray], np.ndarray]
 Shape = tuple[int, ...]
-Tensors = Mapping[str, Tensor]
 
 CLASSIFIERS = ("predictions", "aux1", "aux2")
 # The layers that a network without top has not.
@@ -240,11 +239,12 @@ class Judge:
 
 def strays(place: Place, model: keras.Model, contents: Contents) -> bool:
     """Whether a legacy tensor says that it is of another layer of the model, or another weight."""
+    if contents.kind != "legacy":
+        return False
     layer, _, _ = place.names[0].partition("/")
     weight = place.names[0].rpartition("/")[2].removesuffix(":0")
     elsewhere = layer != place.layer.name and layer in {x.name for x in model.layers}
-    other = weight != place.variable.name and weight in PARTS
-    return contents.kind == "legacy" and (elsewhere or other)
+    return elsewhere or (weight != place.variable.name and weight in PARTS)
 
 
 def spread(kernel: np.ndarray, channels: int) -> np.ndarray:

@@ -3,8 +3,8 @@
 Needs all three backends in one environment: `tox run -e benchmarks -- [NAME ...]`.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -54,11 +54,12 @@ def page(sections: dict[str, str]) -> str:
     return "\n".join([HEAD, *(f"## {BENCHMARKS[name][0]}\n\n{sections[name]}" for name in known)])
 
 
-def main(names: list[str]) -> None:
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    names = parser.parse_args(words).names
     if wrong := set(names) - set(BENCHMARKS):
-        sys.exit(
-            f"benchmarks: {', '.join(sorted(wrong))}: no such; there are {', '.join(BENCHMARKS)}."
-        )
+        parser.error(f"{', '.join(sorted(wrong))}: no such; there are {', '.join(BENCHMARKS)}.")
     results = HERE / "results.json"
     sections = json.loads(results.read_text()) if results.exists() else {}
     for name in names or BENCHMARKS:
@@ -74,4 +75,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

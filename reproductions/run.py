@@ -50,6 +50,8 @@ class Worker:
                 text=True,
                 env={
                     "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+                    # oneDNN then keeps what it has prepared: 2 % faster, to the same bits.
+                    "TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE": "false",
                     **os.environ,
                     "TF_CPP_MIN_LOG_LEVEL": "2",
                     **variables,

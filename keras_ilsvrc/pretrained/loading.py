@@ -147,7 +147,7 @@ def check_sha256(path: Path, wanted: str) -> str:
 
 
 # What a layer computes beside its weights.
-COMPUTED = ("strides", "padding", "dilation_rate", "groups", "pool_size", "epsilon", "scale")
+COMPUTED = ("strides", "dilation_rate", "groups", "pool_size", "epsilon", "scale")
 
 
 def check_settings(model: keras.Model, contents: Contents) -> None:
@@ -165,7 +165,9 @@ def check_settings(model: keras.Model, contents: Contents) -> None:
 
 
 def settings(layer: keras.Layer) -> dict[str, Any]:
-    return {key: value for key, value in layer.get_config().items() if key in COMPUTED}
+    """Padding counts in pooling alone: a convolution's "same" may be "valid" behind zeros there."""
+    keys = (*COMPUTED, "padding") if isinstance(layer, keras.layers.MaxPooling2D) else COMPUTED
+    return {key: value for key, value in layer.get_config().items() if key in keys}
 
 
 def check_integrity(contents: Contents, places: list[Place]) -> None:

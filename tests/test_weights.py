@@ -440,6 +440,14 @@ def test_a_file_with_its_model_is_not_loaded_into_another_form(tmp_path, suffix)
     assert pretrained.load("resnet50", "torchvision", tmp_path / f"w{suffix}", **options)
 
 
+@pytest.mark.parametrize("config", [b"{", b"[]", b'{"config": {"layers": [1]}}'])
+def test_a_file_whose_model_is_damaged_is_refused(whole, tmp_path, config):
+    with zipfile.ZipFile(whole[".keras"]) as old, zipfile.ZipFile(tmp_path / "w.keras", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, config if name == "config.json" else old.read(name))
+    refused(tmp_path / "w.keras", "is damaged")
+
+
 def test_values_beyond_float32_are_refused(arrays, tmp_path):
     wide = {name: a.astype("float64") for name, a in arrays.items()}
     safetensors.numpy.save_file(wide, tmp_path / "w.safetensors")

@@ -18,7 +18,7 @@ from ..catalog import entry as catalog_entry
 from .contents import Contents, FaultError
 from .dialect import Dialect
 from .fetching import fetched
-from .files import digest, hashed, opened
+from .files import digest, hashed, opened, sound
 from .forms import SOURCES, build, check_options, entry, named, resolved
 from .matching import Convert, Place, Wishes, matched, renamed
 from .report import LoadError, Report
@@ -125,7 +125,7 @@ def fill(
             raise LoadError(
                 f"the file {str(path)!r} does not fit {model.name!r} as asked for.", report
             )
-        check_settings(model, contents)
+        sound(lambda: check_settings(model, contents))
         check_integrity(contents, [place for place, _ in plan])
         for place, convert in plan:
             check_values(place.variable, value_of(place, convert, contents))

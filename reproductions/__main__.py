@@ -1,9 +1,10 @@
-"""The command line: `python -m reproductions list | plan | run | report`."""
+"""The command line: `python -m reproductions list | plan | run | report | rerun | evaluate`."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,20 @@ from rich.table import Column, Table
 
 from . import batches
 from .arms import ARMS
-from .claims import CLAIMS, FLAGSHIP, Statement
+from .claims import CLAIMS, FLAGSHIP, Claim, Computed, OnImageNet, Statement, Trained
 from .data import CHOICES, copy_note, load, why_embedded
-from .environment import BACKENDS, available_cores, installed_backends
+from .environment import BACKENDS, available_cores, choose_backend, environment
 from .errors import InputError
-from .findings import Finding, findings, group_of, runs_of
-from .plan import Spec, minutes, owed, wanted
+from .evaluate import evaluate
+from .findings import Finding, findings, group_of, runs_in
+from .metrics import METRICS
+from .plan import Spec, alone, checks, lacking, minutes, owed, wanted
 from .progress import listener
-from .records import Store
-from .run import Crew
-from .tiers import MEANT_FOR, TIERS, Tier
+from .records import Record, Store
+from .rerun import command, differences
+from .rerun import rerun as run_again
+from .run import Crew, RunError
+from .tiers import MEANT_FOR, TIERS
 
 COMMITTED = Path(__file__).parent / "records"
 
@@ -34,13 +39,60 @@ records_option = click.option(
 )
 
 
-def choosing_runs(verb: Callable) -> Callable:
-    """The arguments by which `plan` and `run` choose runs."""
+@dataclass(frozen=True)
+class Chosen:
+    """The runs that `plan` and `run` are about."""
+
+    claims: tuple[str, ...]
+    every: bool
+    untrained: bool
+    tier: str
+    backend: str
+    seeds: int | None
+    jobs: int
+    data: str
+    records: Path
+    arrays: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> list[Claim]:
+        """The claims: those named, all, or the flagship's."""
+        every = CLAIMS if self.every or self.untrained else FLAGSHIP
+        return [CLAIMS[name] for name in self.claims or every]
+
+    def runs(self) -> dict[str, Spec]:
+        """What is wanted, by key: checks, then training, whose data are loaded."""
+        wanted_checks = checks(self.judged, self.backend)
+        tier = TIERS[self.tier]
+        asked = {} if self.untrained else wanted(self.judged, tier, self.backend, {}, self.seeds)
+        if not asked:
+            return wanted_checks
+        data = load(self.data, tier)
+        identity = data.identity()
+        if data.name == "embedded" and self.data == "auto" and tier.name != "smoke":
+            say(why_embedded())
+        say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
+        self.arrays.update(batches.at_tier(data, tier))
+        training = wanted(self.judged, tier, self.backend, identity, self.seeds)
+        return wanted_checks | training
+
+
+def choosing_runs(verb: Callable[[Chosen], None]) -> Callable:
+    """The arguments by which `plan` and `run` choose runs, and the backend for this process."""
+
+    @wraps(verb)
+    def chosen(backend: str | None, **options: Any) -> None:
+        verb(Chosen(backend=choose_backend(backend), **options))
+
     for decorate in reversed((
         click.argument("claims", nargs=-1, type=click.Choice(list(CLAIMS)), metavar="[CLAIM]..."),
+        click.option("--all", "every", is_flag=True, help="All claims."),
+        click.option(
+            "--untrained", is_flag=True, help="Only what needs no training; of all claims, if none."
+        ),
         click.option(
             "--tier", type=click.Choice(list(TIERS)), default="laptop", show_default=True,
-            help="The budget; see `list`.",
+            help="The budget of training; see `list`.",
         ),
         click.option(
             "--backend", type=click.Choice(BACKENDS),
@@ -61,98 +113,101 @@ def choosing_runs(verb: Callable) -> Callable:
         ),
         records_option,
     )):  # fmt: skip
-        verb = decorate(verb)
-    return verb
+        chosen = decorate(chosen)
+    return chosen
 
 
 @click.group()
 def app() -> None:
-    """Does depth harm plain networks and not residual ones? Train, record, judge, report.
+    """Do the claims of a review of VGG, GoogLeNet and ResNet hold? Compute, train, judge, report.
 
-    CLAIMs are named as `list` shows them; without any, the flagship claims are meant.
+    CLAIMs are named as `list` shows them; without any, the flagship claims are meant: that depth
+    harms plain networks and not residual ones.
     """
+
+
+app.add_command(evaluate)
 
 
 @app.command("list")
 def list_() -> None:
     """Show the claims with their statements, the arms and the tiers."""
-    table = Table(Column("claim", no_wrap=True), "statement", "arms", "decided at")
+    table = Table(Column("claim, source", no_wrap=True), "kind", "statement", "decided at")
     for claim in CLAIMS.values():
-        for statement in claim.statements:
-            decided = ", ".join(statement.decided_at)
-            table.add_row(claim.name, statement.says, ", ".join(statement.contrast), decided)
+        for i, statement in enumerate(claim.statements):
+            first = f"{claim.name}\n  {claim.source}" if i == 0 else ""
+            table.add_row(first, statement.kind, statement.says, decided_at(statement))
     console.print(table)
     tiers = Table("tier", "meant for", "steps", "seeds judged")
     for tier in TIERS.values():
-        judged = {s.seeds[tier.name] for c in CLAIMS.values() for s in c.statements}
-        seeds = " or ".join(map(str, sorted(judged)))
+        judged = {s.seeds.get(tier.name, 0) for c in CLAIMS.values() for s in c.trained} - {0}
+        seeds = ", ".join(map(str, sorted(judged)))
         tiers.add_row(tier.name, MEANT_FOR[tier.name], f"{tier.steps:,}", seeds)
     console.print(tiers)
     say(f"arms: {', '.join(ARMS)}")
 
 
+def decided_at(statement: Statement) -> str:
+    """The tiers that decide a statement, or where else it is decided."""
+    if isinstance(statement, Trained):
+        return ", ".join(statement.decided_at)
+    return "ImageNet" if isinstance(statement, OnImageNet) else "no training"
+
+
 @app.command()
 @choosing_runs
-def plan(
-    claims: tuple[str, ...],
-    tier: str,
-    backend: str | None,
-    seeds: int | None,
-    jobs: int,
-    data: str,
-    records: Path,
-) -> None:
+def plan(chosen: Chosen) -> None:
     """Show the runs that are still owed, and about how long they take.
 
     Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
     """
-    present = Store(records).read()
-    wanted_runs, _ = prepare(claims, TIERS[tier], backend_of(backend), seeds, data)
+    present = Store(chosen.records).read()
+    wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
     known = [*present.values(), *Store(COMMITTED).read().values()]
     estimates = {key: minutes(spec, known) for key, spec in runs.items()}
-    table = Table("run", "arm", "seed", "backend", "estimated minutes")
+    table = Table("run", "arm or check", "seed", "backend", "estimated minutes")
     for key, spec in runs.items():
         estimate = estimates[key]
         shown = "unknown" if estimate is None else f"{estimate:.1f}"
-        table.add_row(key, spec["arm"]["name"], str(spec["seed"]), spec["backend"], shown)
+        seed = str(spec.get("seed", "·"))
+        table.add_row(key, spec["arm"]["name"], seed, spec["backend"], shown)
     if runs:
         console.print(table)
     guesses = [estimate for estimate in estimates.values() if estimate is not None]
-    total = sum(guesses) / jobs
+    total = sum(guesses) / chosen.jobs
     about = "unknown" if len(guesses) < len(runs) else f"{total:.0f}" if total >= 1 else "under 1"
+    tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
-    say(f"Estimated minutes, {jobs} at a time: {about}.")
+    say(f"Estimated minutes, {chosen.jobs} at a time: {about}.")
 
 
 @app.command()
 @choosing_runs
-def run(
-    claims: tuple[str, ...],
-    tier: str,
-    backend: str | None,
-    seeds: int | None,
-    jobs: int,
-    data: str,
-    records: Path,
-) -> None:
-    """Train what is owed, leaving one record a run. Started again it goes on where it stopped.
+def run(chosen: Chosen) -> None:
+    """Compute and train what is owed, leaving one record a run. Started again it goes on.
 
     Exit status: 0 all runs recorded, whatever the verdicts; 1 a run failed; 2 bad input;
     130 and 143 stopped by a signal.
     """
-    store, chosen = Store(records), backend_of(backend)
+    store = Store(chosen.records)
     store.check_writable()
     present = store.read()
-    wanted_runs, arrays = prepare(claims, TIERS[tier], chosen, seeds, data)
+    wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed at the {tier} tier on {chosen}.")
+    tell_lacking(chosen)
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed on {chosen.backend}.")
     complete = True
     if runs:
         with listener(console, runs) as progress:
-            complete = Crew(store, arrays, jobs, progress).work(runs)
-    print_verdicts(found_by(claims, wanted_runs, store))
-    say(f"For the report: python -m reproductions report --records {records}")
+            # Timings last, and one at a time.
+            timed = {key: s for key, s in runs.items() if s["arm"]["name"] in alone(chosen.judged)}
+            rest = {key: spec for key, spec in runs.items() if key not in timed}
+            for some, jobs in ((rest, chosen.jobs), (timed, 1)):
+                if some:
+                    complete &= Crew(store, chosen.arrays, jobs, progress).work(some)
+    print_verdicts(found_by(chosen, wanted_runs, store))
+    say(f"For the report: python -m reproductions report --records {chosen.records}")
     sys.exit(0 if complete else 1)
 
 
@@ -165,7 +220,7 @@ def run(
     help="Print verdicts beside those of these records.",
 )
 def report(records: Path, output: Path | None, beside: Path | None) -> None:
-    """Write REPORT.md and its figures from the records, and print the verdicts."""
+    """Write REPORT.html, REPORT.md and figures from the records, and print the verdicts."""
     from .report import write
 
     if not records.is_dir():
@@ -176,72 +231,109 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
     found = findings(CLAIMS.values(), Store(records).read())
     other = findings(CLAIMS.values(), Store(beside).read()) if beside else None
     print_verdicts(found, other)
-    say(f"Written: {write(Store(records), output or records)}")
+    for path in write(Store(records), output or records):
+        say(f"Written: {path}")
+
+
+@app.command("rerun")
+@click.argument("key", metavar="RUN-KEY")
+@click.option(
+    "--records", type=folder, default=COMMITTED, help="The folder of records; default: committed."
+)
+def rerun_(key: str, records: Path) -> None:
+    """Do one recorded run again, as it was, and compare: the runs and keys are in the report.
+
+    Exit status: 0 the same result, to the bit; 1 another one; 2 bad input.
+    """
+    record = record_of(key, Store(records))
+    say(command(record))
+    choose_backend(record["spec"]["backend"])
+    try:
+        result = run_again(record)
+    except RunError as error:
+        say(f"FAILED: {error}")
+        sys.exit(1)
+    found = differences(record["result"], result)
+    tell_surroundings(record, Store(records))
+    if not found:
+        say(f"{key}: the same result, to the bit.")
+    for line in found:
+        say(line)
+    sys.exit(1 if found else 0)
 
 
 # --- what the verbs share -----------------------------------------------------------------------
 
 
-def prepare(
-    names: Sequence[str], tier: Tier, backend: str, seeds: int | None, choice: str
-) -> tuple[dict[str, Spec], dict[str, Any]]:
-    """The runs that are wanted, by key, and the arrays they see."""
-    data = load(choice, tier)
-    identity = data.identity()
-    if data.name == "embedded" and choice == "auto" and tier.name != "smoke":
-        say(why_embedded())
-    say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
-    claims = [CLAIMS[name] for name in names or FLAGSHIP]
-    return wanted(claims, tier, backend, identity, seeds), batches.at_tier(data, tier)
-
-
-def found_by(names: Sequence[str], runs: Mapping[str, Spec], store: Store) -> list[Finding]:
-    """What the group of runs that was asked for says, whatever else the folder holds."""
-    group, records = group_of(next(iter(runs.values()))), store.read()
-    claims = (CLAIMS[name] for name in names or FLAGSHIP)
-    return [Finding(claim, (runs_of(claim, group, records),)) for claim in claims]
-
-
-def backend_of(name: str | None) -> str:
-    """The backend to use, for this process too where it needs Keras."""
-    installed = installed_backends()
-    chosen = name or os.environ.get("KERAS_BACKEND") or (installed or BACKENDS)[0]
-    if chosen not in installed:
+def record_of(key: str, store: Store) -> Record:
+    records = store.read()
+    if key not in records:
         raise InputError(
-            f"the backend {chosen!r} is not installed here: install it, or choose "
-            f"{' or '.join(installed) or 'one after installing it'}."
+            f"{store.folder} has no record {key}: the keys are the names of its files, "
+            f"{len(records)} of them."
         )
-    os.environ["KERAS_BACKEND"] = chosen
-    return chosen
+    return records[key]
+
+
+def tell_surroundings(record: Record, store: Store) -> None:
+    """Say whether a record was made on other hardware or with other versions."""
+    then, now = store.environment(record), environment()
+    differing = [name for name in then if then[name] != now.get(name)]
+    if differing:
+        say(f"Then and now differ in {', '.join(differing)}: last digits may differ, too.")
+
+
+def tell_lacking(chosen: Chosen) -> None:
+    """Say of claims that were named which statements no run can settle yet."""
+    if chosen.untrained:
+        return
+    for statement in (s for name in chosen.claims for s in CLAIMS[name].statements):
+        if isinstance(statement, OnImageNet):
+            say(f"Not run here: {statement.says}: {statement.command}")
+        elif isinstance(statement, Trained) and (lacks := lacking(statement)):
+            say(f"Not run yet: {statement.says}: nothing gives {' or '.join(lacks)}.")
+
+
+def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Finding]:
+    """What the groups of runs that were asked for say, whatever else the folder holds."""
+    groups, records = {group_of(spec) for spec in runs.values()}, store.read()
+    kinds = (Computed,) if chosen.untrained else (Computed, Trained, OnImageNet)
+    return [
+        Finding(claim, s, tuple(r for g in groups if (r := runs_in(s, g, records)).records))
+        for claim in chosen.judged
+        for s in claim.statements
+        if isinstance(s, kinds)
+    ]
 
 
 def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
     """A table of the headline verdicts, over those of `other` findings."""
-    table = Table(Column("claim", no_wrap=True), "verdict", "points", "on")
+    table = Table(Column("claim", no_wrap=True), "verdict", "effect", "on")
     for i, finding in enumerate(found):
-        for statement in finding.claim.statements:
-            about = f"{finding.claim.name}\n{statement.name}"
-            table.add_row(about, *headline_cells(finding, statement), end_section=not other)
-            if other:
-                committed = headline_cells(other[i], statement)
-                table.add_row("  committed", *committed, end_section=True)
+        about = f"{finding.claim.name}\n{finding.statement.name}"
+        table.add_row(about, *headline_cells(finding), end_section=not other)
+        if other:
+            table.add_row("  committed", *headline_cells(other[i]), end_section=True)
     console.print(table)
     data = [data_of(findings) for findings in (found, other or ())]
     for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
         say(note)
     if other and data[0] != data[1]:
-        say("The committed verdicts are about other data: compare the words, not the points.")
+        say("The committed verdicts are about other data: compare the words, not the effects.")
 
 
-def headline_cells(finding: Finding, statement: Statement) -> list[str]:
-    verdict = finding.verdict(statement)
-    effect = "·" if verdict.mean is None else f"{100 * verdict.mean:+.1f}"
+def headline_cells(finding: Finding) -> list[str]:
+    verdict, statement = finding.verdict, finding.statement
+    effect = "·"
+    if isinstance(statement, Trained) and verdict.mean is not None:
+        metric = METRICS[statement.metric]
+        effect = f"{metric.shown(verdict.mean)} {metric.unit}"
     return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
 
 
 def data_of(found: Sequence[Finding]) -> list[dict[str, str]]:
     """The data of the headlines, each once."""
-    identities = (f.headline.group.data for f in found if f.headline)
+    identities = (f.headline.group.data for f in found if f.headline and f.headline.group.tier)
     return [dict(items) for items in dict.fromkeys(tuple(d.items()) for d in identities)]
 
 

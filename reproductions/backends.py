@@ -10,6 +10,21 @@ import numpy as np
 DATA_FORMATS = {"tensorflow": "channels_last", "torch": "channels_first", "jax": "channels_last"}
 
 
+def configure() -> None:
+    """Keras as the suite has it, whatever the user's own settings."""
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
+
+
+def settings() -> dict[str, str]:
+    """Keras as it is set, as a record's circumstances have it."""
+    return {
+        "float": keras.config.floatx(),
+        "image_data_format": keras.config.image_data_format(),
+        "precision": keras.config.dtype_policy().name,
+    }
+
+
 def fed(images: np.ndarray, labels: np.ndarray | None = None, *, batch_size: int) -> dict[str, Any]:
     """Arguments of `fit`, or without labels of `predict`, that no step waits for.
 

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from .errors import InputError
+
 BACKENDS = ("tensorflow", "torch", "jax")
 
 # Settings that may change numbers.
@@ -19,6 +21,23 @@ VARIABLES = ("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "OPEN
 def installed_backends() -> tuple[str, ...]:
     """The backends that can be imported here."""
     return tuple(name for name in BACKENDS if find_spec(name))
+
+
+def choose_backend(name: str | None) -> str:
+    """The backend to use, for this process too where it needs Keras.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    installed = installed_backends()
+    chosen = name or os.environ.get("KERAS_BACKEND") or (installed or BACKENDS)[0]
+    if chosen not in installed:
+        raise InputError(
+            f"the backend {chosen!r} is not installed here: install it, or choose "
+            f"{' or '.join(installed) or 'one after installing it'}."
+        )
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
 
 
 def environment() -> dict[str, Any]:

@@ -5,22 +5,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .claims import Claim, Statement
-from .judge import NOT_RUN, Errors, Verdict, judge
-from .plan import Spec, wanted
+from .arithmetic import verdict as verdict_of
+from .canonical import key_of
+from .claims import Claim, Computed, OnImageNet, Statement, Trained
+from .judge import NOT_RUN, Values, Verdict, judge
+from .metrics import METRICS
+from .plan import Spec, check_spec, checks, lacking, runs_of, wanted
 from .records import Record
 from .tiers import TIERS
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that are judged together: backends and data sets are never pooled."""
+    """Runs that are judged together: backends and data sets are never pooled.
 
-    tier: str
+    Checks have neither tier nor data.
+    """
+
     backend: str
-    data_name: str
-    data_version: str
-    data_sha256: str
+    tier: str = ""
+    data_name: str = ""
+    data_version: str = ""
+    data_sha256: str = ""
 
     @property
     def data(self) -> dict[str, str]:
@@ -32,21 +38,23 @@ class Group:
         }
 
     def __str__(self) -> str:
-        return f"{self.tier} · {self.backend} · {self.data_name}"
+        return " · ".join(filter(None, (self.tier, self.backend, self.data_name)))
 
 
 def group_of(spec: Spec) -> Group:
+    if "tier" not in spec:
+        return Group(spec["backend"])
     data = spec["data"]
     return Group(
-        spec["tier"]["name"], spec["backend"], data["name"], data["version"], data["sha256"]
+        spec["backend"], spec["tier"]["name"], data["name"], data["version"], data["sha256"]
     )
 
 
 @dataclass(frozen=True)
 class Runs:
-    """What a claim's runs in one group left, by (arm, seed)."""
+    """What a statement's runs in one group left, by (arm, seed); a check is the arm of seed 0."""
 
-    claim: Claim
+    statement: Statement
     group: Group
     records: Mapping[tuple[str, int], Record]
     planned: int
@@ -55,9 +63,18 @@ class Runs:
     def complete(self) -> bool:
         return len(self.records) == self.planned
 
-    def errors(self, measured_on: str) -> Errors:
-        """Errors at the end, on the fixed training images or all test images; None: diverged."""
-        return {pair: last_error(r["result"], measured_on) for pair, r in self.records.items()}
+    @property
+    def values(self) -> Values:
+        """The metric of each run; None: it diverged."""
+        assert isinstance(self.statement, Trained)
+        metric = METRICS[self.statement.metric]
+        return {pair: metric.of(r["result"]) for pair, r in self.records.items()}
+
+    @property
+    def checked(self) -> dict[str, Any]:
+        """The values of a check, those that were measured among them."""
+        ((_, record),) = self.records.items()
+        return {**record["result"]["values"], **record["circumstances"].get("measured", {})}
 
     def curves(self) -> dict[str, dict[str, dict[str, list[float]]]]:
         """Errors after each epoch: {arm: {seed: {"train": [...], "test": [...]}}}."""
@@ -70,55 +87,63 @@ class Runs:
         return drawn
 
     @cached_property
-    def verdicts(self) -> dict[str, Verdict]:
-        """The verdict on each statement, by its name."""
-        return {
-            s.name: judge(s, self.group.tier, self.errors(s.measured_on))
-            for s in self.claim.statements
-        }
-
-
-def last_error(result: Mapping[str, Any], measured_on: str) -> float | None:
-    if result["outcome"] == "diverged":
-        return None
-    if measured_on == "test":
-        return result["final"]["test_error"]
-    return result["curves"]["train_error"][-1]
+    def verdict(self) -> Verdict:
+        if isinstance(self.statement, Trained):
+            return judge(self.statement, self.group.tier, self.values)
+        assert isinstance(self.statement, Computed)
+        return Verdict(*verdict_of(self.statement.rule, self.checked))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim and its runs in every group, the headline's first."""
+    """A statement of a claim and its runs in every group, the headline's first."""
 
     claim: Claim
+    statement: Statement
     runs: tuple[Runs, ...]
 
     @property
     def headline(self) -> Runs | None:
         return self.runs[0] if self.runs else None
 
-    def verdict(self, statement: Statement) -> Verdict:
+    @property
+    def verdict(self) -> Verdict:
         """The headline's verdict."""
-        if self.headline is None:
-            return Verdict(NOT_RUN, "there are no records of its runs", ())
-        return self.headline.verdicts[statement.name]
+        return self.headline.verdict if self.headline else Verdict(NOT_RUN, self.why_not_run())
+
+    def why_not_run(self) -> str:
+        """Without runs."""
+        if isinstance(self.statement, OnImageNet):
+            return f"only ImageNet decides it: {self.statement.command}"
+        if isinstance(self.statement, Computed):
+            return "there is no record of its check"
+        if lacks := lacking(self.statement):
+            return f"its runs are declared, but nothing gives {' or '.join(lacks)} yet"
+        return judge(self.statement, self.statement.decided_at[0], {}).reason
 
 
 def findings(claims: Collection[Claim], records: Mapping[str, Record]) -> list[Finding]:
-    """What the records say of each claim."""
+    """What the records say of each statement."""
     specs = (record["spec"] for record in records.values())
-    groups = {group_of(spec) for spec in specs if spec["tier"]["name"] in TIERS}
-    return [Finding(claim, ranked(claim, groups, records)) for claim in claims]
+    groups = {group_of(spec) for spec in specs if spec.get("tier", {"name": ""})["name"] in KNOWN}
+    return [
+        Finding(claim, statement, ranked(claim, statement, groups, records))
+        for claim in claims
+        for statement in claim.statements
+    ]
+
+
+KNOWN = ("", *TIERS)
 
 
 def ranked(
-    claim: Claim, groups: Iterable[Group], records: Mapping[str, Record]
+    claim: Claim, statement: Statement, groups: Iterable[Group], records: Mapping[str, Record]
 ) -> tuple[Runs, ...]:
-    """The groups that have runs of a claim; first the highest complete tier on its backend.
+    """The groups that have runs of a statement; first the highest complete tier on its backend.
 
     Where there are none on CIFAR-10 or on that backend, those there are come first.
     """
-    found = (runs_of(claim, group, records) for group in groups)
+    found = (runs_in(statement, group, records) for group in groups)
     return tuple(
         sorted((runs for runs in found if runs.records), key=lambda r: rank(claim, r), reverse=True)
     )
@@ -131,31 +156,36 @@ def rank(claim: Claim, runs: Runs) -> tuple:
         group.tier != "smoke",
         group.backend == claim.backend,
         runs.complete,
-        list(TIERS).index(group.tier),
+        KNOWN.index(group.tier),
         # For want of a reason, so that the order is always the same.
         group.backend,
         group.data_sha256,
     )
 
 
-def runs_of(claim: Claim, group: Group, records: Mapping[str, Record]) -> Runs:
-    specs = wanted([claim], TIERS[group.tier], group.backend, group.data)
-    present = {
-        (spec["arm"]["name"], spec["seed"]): records[key]
-        for key, spec in specs.items()
-        if key in records
-    }
-    return Runs(claim, group, present, len(specs))
+def runs_in(statement: Statement, group: Group, records: Mapping[str, Record]) -> Runs:
+    """A statement's runs in a group."""
+    specs: dict[tuple[str, int], Spec] = {}
+    if isinstance(statement, Trained) and group.tier:
+        specs = runs_of(statement, TIERS[group.tier], group.backend, group.data)
+    elif isinstance(statement, Computed) and not group.tier:
+        specs = {(statement.check, 0): check_spec(statement.check, group.backend)}
+    keys = {pair: key_of(spec) for pair, spec in specs.items()}
+    present = {pair: records[key] for pair, key in keys.items() if key in records}
+    return Runs(statement, group, present, len(specs))
 
 
-def superseded(claims: Collection[Claim], records: Mapping[str, Record]) -> list[Record]:
-    """Records of arms, recipes, tiers or numerics that are no longer what claims ask for.
+def superseded(claims: Collection[Claim], records: Mapping[str, Record]) -> dict[str, Record]:
+    """Records of arms, recipes, tiers, checks or numerics that are no longer what claims ask for.
 
     Seeds beyond those that are judged are not superseded.
     """
     current: set[str] = set()
     for record in records.values():
-        group, seed = group_of(record["spec"]), record["spec"]["seed"]
-        if group.tier in TIERS:
-            current |= set(wanted(claims, TIERS[group.tier], group.backend, group.data, seed + 1))
-    return [record for key, record in records.items() if key not in current]
+        group = group_of(record["spec"])
+        if not group.tier:
+            current |= set(checks(claims, group.backend))
+        elif group.tier in TIERS:
+            seeds = record["spec"]["seed"] + 1
+            current |= set(wanted(claims, TIERS[group.tier], group.backend, group.data, seeds))
+    return {key: record for key, record in records.items() if key not in current}

@@ -1,7 +1,7 @@
-"""Statements and errors to verdicts, by rules fixed beforehand. Pure: no Keras, no disk, no clock.
+"""Statements and values to verdicts, by rules fixed beforehand. Pure: no Keras, no disk, no clock.
 
-The unit is a seed: runs of equal seed share the order and the augmentation of their data, so that
-effects are paired. Backends and data sets are never pooled.
+The unit of a trained statement is a seed: runs of equal seed share the order and the augmentation
+of their data, so that effects are paired. Backends and data sets are never pooled.
 """
 
 import itertools
@@ -12,28 +12,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from .claims import Statement
+from .claims import Trained
+from .metrics import METRICS, Metric
 from .tiers import TIERS
 
 REPRODUCED, CONTRADICTED = "REPRODUCED", "CONTRADICTED"
 INCONCLUSIVE, NOT_RUN = "INCONCLUSIVE", "NOT RUN"
 
-# Errors by (arm, seed): None where the run diverged, absent where there is no run.
-Errors = Mapping[tuple[str, int], float | None]
+# A metric by (arm, seed): None where the run diverged, absent where there is no run. Steps that
+# were never reached are infinite.
+Values = Mapping[tuple[str, int], float | None]
+Outcome = tuple[str, str]  # a verdict's word, and why
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says, why, and the numbers behind it, as shares of one.
+    """What the rule says, why, and the numbers behind it, in the metric's own scale.
 
     `effects` has each seed's effect, None where a run is missing or diverged. The bounds are the
     one-sided t-bounds at the statement's alpha, `p` the one-sided t-test's value for the rule's
-    direction; they are None where fewer than two effects are known, or some are not.
+    direction; they are None where fewer than two effects are known, or some are not. A verdict
+    without training has the word and the reason alone.
     """
 
     word: str
     reason: str
-    effects: tuple[float | None, ...]
+    effects: tuple[float | None, ...] = ()
     mean: float | None = None
     lower: float | None = None
     upper: float | None = None
@@ -41,80 +45,177 @@ class Verdict:
     superior: bool | None = None
 
 
-def judge(statement: Statement, tier: str, errors: Errors) -> Verdict:
-    """The verdict on `statement` from the errors of the seeds it declares for `tier`."""
-    n = statement.seeds[tier]
-    ranges = [effect_range(statement.contrast, errors, seed) for seed in range(n)]
-    effects = tuple(r[0] if r and r[0] == r[1] else None for r in ranges)
-    present = [r for r in ranges if r is not None]
-    word, reason = decide(statement, tier, n, present)
+def judge(statement: Trained, tier: str, values: Values) -> Verdict:
+    """The verdict on `statement` from the values of the seeds it declares for `tier`."""
+    n = statement.seeds.get(tier, 0)
+    ranges = [effect_range(statement, values, seed) for seed in range(n)]
+    effects = tuple(r[0] if r and r[0] == r[1] and math.isfinite(r[0]) else None for r in ranges)
+    word, reason = decide(statement, tier, values)
     return summarised(statement, Verdict(word, reason, effects))
 
 
-def effect_range(
-    contrast: Mapping[str, int], errors: Errors, seed: int
-) -> tuple[float, float] | None:
+def effect_range(statement: Trained, values: Values, seed: int) -> tuple[float, float] | None:
     """The least and the greatest effect of a seed; None if a run is missing.
 
-    They differ where a run diverged: its error is then only known to lie between 0 and 1.
+    They differ where a run diverged: its value is then only known to lie in the metric's range.
     """
-    if any((arm, seed) not in errors for arm in contrast):
+    if any((arm, seed) not in values for arm in statement.contrast):
         return None
+    metric = METRICS[statement.metric]
+    weights = {arm: weight for arm, weight in statement.contrast.items() if weight}
     ends = []
     for least in (True, False):
         terms = (
-            weight * (float((weight < 0) == least) if (e := errors[arm, seed]) is None else e)
-            for arm, weight in contrast.items()
+            weight * scaled(statement, metric, values[arm, seed], (weight > 0) == least)
+            for arm, weight in weights.items()
         )
         # Errors are shares of whole images: what is beyond 12 digits is rounding.
-        ends.append(round(math.fsum(terms), 12))
+        ends.append(round(sum(terms), 12))
     return ends[0], ends[1]
 
 
-def decide(
-    statement: Statement, tier: str, n: int, ranges: Sequence[tuple[float, float]]
-) -> tuple[str, str]:
+def scaled(statement: Trained, metric: Metric, value: float | None, least: bool) -> float:
+    """A value as effects add it up; of a diverged run an end of the range."""
+    if statement.rule == "sooner":  # whoever diverged before getting there never will
+        return -math.log(value or math.inf)
+    if value is None:
+        return metric.least if least else metric.most
+    return value
+
+
+# --- verdicts ---------------------------------------------------------------------------------
+
+
+def decide(statement: Trained, tier: str, values: Values) -> Outcome:
     """The verdict's word, and why."""
     if tier not in statement.decided_at:
         smallest = min(statement.decided_at, key=list(TIERS).index)
         return NOT_RUN, f"decided from the {smallest} tier on: {statement.decided_why}"
+    n = statement.seeds[tier]
+    ranges = [r for s in range(n) if (r := effect_range(statement, values, s)) is not None]
     if not ranges:
         return NOT_RUN, f"none of {n} seeds has its runs"
     if len(ranges) < n:
         return INCONCLUSIVE, f"{len(ranges)} of {n} seeds have their runs"
-    known = [low for low, high in ranges if low == high]
+    if statement.rule == "falling":
+        return falling(statement, tier, values)
+    if statement.rule == "sooner" and not all(math.isfinite(end) for r in ranges for end in r):
+        return censored(statement, tier, values)
+    return by_bounds(statement, ranges)
+
+
+def by_bounds(statement: Trained, ranges: Sequence[tuple[float, float]]) -> Outcome:
+    """The rules that compare t-bounds of the mean effect with the margin."""
+    n, known = len(ranges), [low for low, high in ranges if low == high]
     if len(known) > 1 and len(set(known)) == 1:
         return INCONCLUSIVE, "all seeds give the same effect: they are not independent runs"
-    # A diverged run's error is unknown: the verdict stands only if every value would give it.
+    # A diverged run's value is unknown: the verdict stands only if every value would give it.
     # The bounds are concave (lower) and convex (upper) in the effects: the corners suffice.
+    open_ = INCONCLUSIVE, f"runs of {n - len(known)} of {n} seeds diverged, which leaves it open"
+    if not all(math.isfinite(end) for ends in ranges for end in ends):
+        return open_
     corners = itertools.product(*(sorted(set(ends)) for ends in ranges))
-    outcomes = dict(rule(statement, corner) for corner in corners)
+    outcomes = {RULES[statement.rule](statement, corner) for corner in corners}
     if len(outcomes) > 1:
-        return INCONCLUSIVE, f"runs of {n - len(known)} of {n} seeds diverged, which leaves it open"
-    ((word, reason),) = outcomes.items()
+        return open_
+    ((word, reason),) = outcomes
     lost = f"; runs of {n - len(known)} of {n} seeds diverged" if len(known) < n else ""
     return word, reason + lost
 
 
-def rule(statement: Statement, effects: Sequence[float]) -> tuple[str, str]:
-    """What the statement's rule says of known effects, and why."""
+def one_sided(statement: Trained, effects: Sequence[float]) -> Outcome:
+    """ "greater" and "not inferior": on which side of the margin the bounds are."""
     if len(effects) < 2:
         return INCONCLUSIVE, "one seed shows no spread"
     lower, upper = bounds(effects, statement.alpha)
     above, below = lower > statement.margin, upper < statement.margin
-    margin = points(statement.margin)
-    if statement.rule == "greater" and above and not signs_agree(effects, statement.alpha):
+    margin = shown(statement, statement.margin)
+    greater = statement.rule != "not inferior"
+    if greater and above and not signs_agree(effects, statement.alpha):
         return INCONCLUSIVE, "the signs of the seeds' effects do not agree well enough"
     if above or below:
-        holds = above == (statement.rule == "greater")
         bound = "lower bound is above" if above else "upper bound is below"
-        return REPRODUCED if holds else CONTRADICTED, f"the {bound} {margin}"
+        return REPRODUCED if above == greater else CONTRADICTED, f"the {bound} {margin}"
     return INCONCLUSIVE, f"the bounds leave open on which side of {margin} the effect is"
 
 
-def points(share: float) -> str:
-    """A share of one in points."""
-    return f"{100 * share:+.1f} points"
+def equivalent(statement: Trained, effects: Sequence[float]) -> Outcome:
+    """Two one-sided tests: whether the bounds lie within the margin of zero."""
+    if len(effects) < 2:
+        return INCONCLUSIVE, "one seed shows no spread"
+    m, (lower, upper) = statement.margin, bounds(effects, statement.alpha)
+    within = f"{shown(statement, -m)} to {shown(statement, m)}"
+    if -m < lower and upper < m:
+        return REPRODUCED, f"both bounds are within {within}"
+    low, high = bounds(effects, statement.alpha / 2)  # the two-sided interval
+    if low > m or high < -m:
+        side = "above" if low > m else "below"
+        return CONTRADICTED, f"the whole interval is {side} {within}"
+    return INCONCLUSIVE, f"the interval is neither within {within} nor outside"
+
+
+def falling(statement: Trained, tier: str, values: Values) -> Outcome:
+    """Every adjacent pair by "greater", as an intersection; the ends where only they hold."""
+    arms = list(statement.contrast)
+    pairs = [*itertools.pairwise(arms), (arms[0], arms[-1])]
+    words = [pair_word(statement, tier, values, pair, statement.margin) for pair in pairs]
+    reversed_ = [
+        f"{b} above {a}"
+        for a, b in pairs
+        if pair_word(statement, tier, values, (b, a), 0.0) == REPRODUCED
+    ]
+    if reversed_:
+        return CONTRADICTED, f"the order is reversed: {', '.join(reversed_)}"
+    if all(word == REPRODUCED for word in words):
+        return REPRODUCED, "each arm is below the one before"
+    if words[-1] == REPRODUCED:
+        return INCONCLUSIVE, f"only the ends hold: {arms[-1]} is below {arms[0]}"
+    if words[-1] == CONTRADICTED:
+        margin = shown(statement, statement.margin)
+        return CONTRADICTED, f"{arms[-1]} is not {margin} below {arms[0]}"
+    return INCONCLUSIVE, "not even the ends are told apart"
+
+
+def pair_word(
+    statement: Trained, tier: str, values: Values, pair: tuple[str, str], margin: float
+) -> str:
+    """The word of "greater" on the first arm less the second."""
+    contrast = {pair[0]: 1, pair[1]: -1}
+    return decide(replace(statement, rule="greater", contrast=contrast, margin=margin),
+                  tier, values)[0]  # fmt: skip
+
+
+def censored(statement: Trained, tier: str, values: Values) -> Outcome:
+    """A sign test of who got there first, where some runs never did."""
+    first = next(arm for arm, weight in statement.contrast.items() if weight > 0)
+    second = next(arm for arm, weight in statement.contrast.items() if weight < 0)
+    seeds = range(statement.seeds[tier])
+    pairs = [[values[arm, s] or math.inf for arm in (first, second)] for s in seeds]
+    wins, losses = sum(a < b for a, b in pairs), sum(b < a for a, b in pairs)
+    never = f"{sum(x == math.inf for pair in pairs for x in pair)} runs never got there"
+    for word, count in ((REPRODUCED, wins), (CONTRADICTED, losses)):
+        if stats.binomtest(count, len(pairs), 0.5, alternative="greater").pvalue < statement.alpha:
+            return word, f"{never}; {first} was first on {wins} of {len(pairs)} seeds"
+    return INCONCLUSIVE, f"{never}; {first} was first on {wins}, {second} on {losses} seeds"
+
+
+RULES = {
+    "greater": one_sided,
+    "not inferior": one_sided,
+    "sooner": one_sided,
+    "equivalent": equivalent,
+}
+
+
+# --- statistics -------------------------------------------------------------------------------
+
+
+def shown(statement: Trained, effect: float) -> str:
+    """An effect in the metric's unit."""
+    if statement.rule == "sooner":
+        return f"a ratio of {math.exp(effect):.2g}"
+    metric = METRICS[statement.metric]
+    return f"{metric.shown(effect)} {metric.unit}".strip()
 
 
 def bounds(effects: Sequence[float], alpha: float) -> tuple[float, float]:
@@ -140,7 +241,7 @@ def sign_flip_p(effects: Sequence[float]) -> float:
     return float(np.mean(sums >= sums[0] - 1e-12))
 
 
-def summarised(statement: Statement, verdict: Verdict) -> Verdict:
+def summarised(statement: Trained, verdict: Verdict) -> Verdict:
     """The verdict with the mean of the known effects and, if all are known, bounds and p."""
     known = [effect for effect in verdict.effects if effect is not None]
     if not known:
@@ -149,8 +250,13 @@ def summarised(statement: Statement, verdict: Verdict) -> Verdict:
     if len(known) < max(2, len(verdict.effects)) or len(set(known)) == 1:
         return verdict
     lower, upper = bounds(known, statement.alpha)
-    greater = statement.rule == "greater"
-    direction = "greater" if greater else "less"
-    p = float(stats.ttest_1samp(known, statement.margin, alternative=direction).pvalue)
-    superior = None if greater else upper < 0
+    inferior = statement.rule == "not inferior"
+    p = None if statement.rule == "equivalent" else p_value(statement, known)
+    superior = upper < 0 if inferior else None
     return replace(verdict, lower=lower, upper=upper, p=p, superior=superior)
+
+
+def p_value(statement: Trained, effects: Sequence[float]) -> float:
+    """Of the one-sided t-test against the margin."""
+    direction = "less" if statement.rule == "not inferior" else "greater"
+    return float(stats.ttest_1samp(effects, statement.margin, alternative=direction).pvalue)

@@ -64,9 +64,7 @@ class Live(Plain):
 
     def started(self, key: str, spec: Spec) -> None:
         self.clocks[key] = time.monotonic(), 0
-        self.tasks[key] = self.progress.add_task(
-            title(spec), total=spec["tier"]["steps"], told="starting"
-        )
+        self.tasks[key] = self.progress.add_task(title(spec), total=steps(spec), told="starting")
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
         super().went_on(key, event)
@@ -98,7 +96,13 @@ def listener(console: Console, runs: Mapping[str, Spec]) -> Plain:
 
 
 def title(spec: Spec) -> str:
-    return f"{spec['arm']['name']} seed {spec['seed']} {spec['backend']}"
+    seed = f" seed {spec['seed']}" if "seed" in spec else ""
+    return f"{spec['arm']['name']}{seed} {spec['backend']}"
+
+
+def steps(spec: Spec) -> int | None:
+    """Of training; a check has none."""
+    return spec["tier"]["steps"] if "tier" in spec else None
 
 
 def epoch_text(event: Mapping[str, Any]) -> str:
@@ -117,6 +121,8 @@ def ending(record: Record | None, problem: str | None) -> str:
     if record is None:
         return f"FAILED: {problem}"
     result, seconds = record["result"], record["circumstances"]["seconds"]
+    if "curves" not in result:
+        return f"computed, {seconds:.1f} s"
     told = result["outcome"] if result["reason"] is None else f"diverged: {result['reason']}"
     last = {name: column[-1] for name, column in result["curves"].items()}
     return f"{told}, error {errors(last)}, {seconds:.0f} s"

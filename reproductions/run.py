@@ -35,15 +35,23 @@ class Listener(Protocol):
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
 
-class Worker:
-    """A training process of one backend, for runs one after the other."""
+Kind = tuple[str, str]  # a backend, and the module that its process runs
 
-    def __init__(self, backend: str, folder: Path, variables: Mapping[str, str]):
-        self.backend = backend
+
+def kind_of(spec: Spec) -> Kind:
+    return spec["backend"], f"reproductions.{'train' if 'tier' in spec else 'checks'}"
+
+
+class Worker:
+    """A process of one backend, for runs of one kind one after the other."""
+
+    def __init__(self, kind: "Kind", folder: Path, variables: Mapping[str, str]):
+        self.kind = kind
+        backend, module = kind
         self.log = folder / f"{uuid4().hex}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "reproductions.train", str(folder / "data.npz")],
+                [sys.executable, "-m", module, str(folder / "data.npz")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -59,7 +67,7 @@ class Worker:
                 },
             )
 
-    def train(self, spec: Spec, told: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    def work(self, spec: Spec, told: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
         """The last event of a run, whose others are told."""
         begun = self.log.stat().st_size
         with suppress(BrokenPipeError):  # it has ended: said below
@@ -80,7 +88,7 @@ class Worker:
 
 
 class Crew:
-    """Trains runs in child processes and stores a record of each."""
+    """Does runs in child processes and stores a record of each."""
 
     def __init__(
         self, store: Store, arrays: Mapping[str, np.ndarray], jobs: int, listener: Listener
@@ -93,7 +101,7 @@ class Crew:
         self.stopping = threading.Event()
 
     def work(self, runs: Mapping[str, Spec]) -> bool:
-        """Train `runs`; say whether each left a record. A failed run does not stop the others."""
+        """Do `runs`; say whether each left a record. A failed one does not stop the others."""
         shared = {
             "threads": int(self.threads["OMP_NUM_THREADS"]),
             "thread_variables": self.threads,
@@ -129,7 +137,7 @@ class Crew:
         self.listener.started(key, spec)
         started, clock = datetime.now(UTC), time.monotonic()
         try:
-            end = self.train(folder, key, spec)
+            end = self.done(folder, key, spec)
             circumstances = {
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - clock, 3),
@@ -145,11 +153,11 @@ class Crew:
         self.listener.ended(key, record, None)
         return True
 
-    def train(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
-        """The last event of a run, in an idle child of its backend or a new one."""
-        worker = self.hired(spec["backend"], folder)
+    def done(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
+        """The last event of a run, in an idle child of its kind or a new one."""
+        worker = self.hired(kind_of(spec), folder)
         try:
-            end = worker.train(spec, partial(self.listener.went_on, key))
+            end = worker.work(spec, partial(self.listener.went_on, key))
         except BaseException:
             self.workers.discard(worker)
             worker.end()
@@ -158,16 +166,16 @@ class Crew:
             self.idle.append(worker)
         return end
 
-    def hired(self, backend: str, folder: Path) -> Worker:
-        """An idle child of the backend; those of others make room."""
+    def hired(self, kind: Kind, folder: Path) -> Worker:
+        """An idle child of the kind; those of others make room."""
         with self.lock:
             while self.idle:
                 worker = self.idle.pop()
-                if worker.backend == backend:
+                if worker.kind == kind:
                     return worker
                 self.workers.discard(worker)
                 worker.end()
-            worker = Worker(backend, folder, self.threads)
+            worker = Worker(kind, folder, self.threads)
             self.workers.add(worker)
             if self.stopping.is_set():  # between the last look and now
                 worker.process.terminate()

@@ -24,10 +24,13 @@ class Tier:
     depths: tuple[tuple[int, int], ...] = ()
 
 
+# The shortest nets of each family: 6n + 2 layers, VGG's 11, DenseNet-BC's 6n + 4.
+SHORT = ((20, 8), (32, 8), (44, 14), (56, 14), (110, 20), (13, 11), (16, 11), (40, 10))
+
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("smoke", "short", 4, 16, 8, 256, 128, 128, depths=((20, 8), (56, 14))),
+        Tier("smoke", "short", 4, 16, 8, 256, 128, 128, depths=SHORT),
         Tier("laptop", "short", 312, 16, 8, 10_000, 2_000, 2_000),
         Tier("night", "night", 1_170, 32, 16, 50_000, 5_000, 10_000),
         Tier("paper", "paper", 64_000, 32, 16, 50_000, 5_000, 10_000),

@@ -10,11 +10,10 @@ import gc
 import hashlib
 import json
 import math
-import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -26,35 +25,20 @@ from keras import ops
 
 import keras_ilsvrc
 
-from .backends import DATA_FORMATS, fed
+from .backends import configure, fed, settings
 from .batches import augmented, order, standardised
 from .canonical import canonical
+from .child import Emit, serve
+from .networks import built
 from .recipes import Recipe
 from .seeds import generator
 from .tiers import Tier
 
 Arrays = Mapping[str, np.ndarray]
-Emit = Callable[[dict[str, Any]], None]
 Start = list[tuple[keras.Variable, np.ndarray]]
 
 
 # --- the network ------------------------------------------------------------------------------
-
-
-def build(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
-    """The arm's network at the tier's width, depth and image size, its kernels zeros; it gives
-    logits.
-    """
-    network = getattr(keras_ilsvrc.cifar, arm["network"])
-    last = keras.config.image_data_format() == "channels_last"
-    sides = (tier.image_size, tier.image_size)
-    return network(
-        dict(tier.depths).get(arm["depth"], arm["depth"]),
-        width=tier.width,
-        input_shape=(*sides, 3) if last else (3, *sides),
-        classifier_activation=None,
-        kernel_initializer="zeros",  # `initialise` draws them; JAX would compile each draw
-    )
 
 
 def initialise(model: keras.Model, seed: int, initializer: str = "he_normal") -> None:
@@ -206,7 +190,7 @@ def compiled(kind: bytes, data_format: str) -> tuple[keras.Model, Start]:
     """A model, and the values that all its variables and its optimizer's have before a run."""
     spec = json.loads(kind)
     tier, recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
-    model = build(spec["arm"], tier)
+    model = built(spec["arm"], tier)
     compile_for_training(model, SGD(rates(recipe, tier.steps), recipe, model))
     variables = [*model.variables, *model.optimizer.variables]
     return model, [(v, np.array(ops.convert_to_numpy(v.value))) for v in variables]
@@ -325,20 +309,10 @@ def train(
 
 def main(data_path: str) -> None:
     """Train the runs that standard input asks for, telling the parent process of each."""
-    # The parent reads our standard output; whatever else prints goes to standard error.
-    events = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def emit(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")  # in one piece: progress comes from threads
-        events.flush()
-
-    keras.config.set_floatx("float32")
-    keras.config.set_image_data_format(DATA_FORMATS[keras.backend.backend()])
+    configure()
     with np.load(data_path, allow_pickle=False) as file:
         arrays = dict(file)
-    for line in sys.stdin:
-        emit(trained(json.loads(line), arrays, emit))
+    serve(lambda spec, emit: trained(spec, arrays, emit))
 
 
 def trained(spec: Mapping[str, Any], arrays: Arrays, emit: Emit) -> dict[str, Any]:
@@ -346,12 +320,7 @@ def trained(spec: Mapping[str, Any], arrays: Arrays, emit: Emit) -> dict[str, An
     gc.collect()
     forget_peak()
     result, timings = train(spec, arrays, emit)
-    settings = {
-        "float": keras.config.floatx(),
-        "image_data_format": keras.config.image_data_format(),
-        "precision": keras.config.dtype_policy().name,
-    }
-    circumstances = {"epochs": timings, "peak_memory_bytes": peak_memory(), "settings": settings}
+    circumstances = {"epochs": timings, "peak_memory_bytes": peak_memory(), "settings": settings()}
     return {"result": result, "circumstances": circumstances}
 
 

@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
 
 import hypothesis
@@ -19,26 +17,32 @@ hypothesis.settings.load_profile("project")
 
 
 def without_values(build, *arguments, **options):
-    """What `build` gives, its variables with shapes and no values: it costs no time.
+    """What `build` gives, its variables with shapes and no values: it costs no time."""
+    from reproductions.checks import graphs
 
-    In a thread of its own: Keras remembers such variables by thread, and a later scope of the
-    same thread would fill them all.
-    """
-    import keras
+    return graphs.without_values(build, *arguments, **options)
 
-    def draw():
-        with keras.StatelessScope(initialize_variables=False):
-            return build(*arguments, **options)
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(copy_context().run, draw).result()
+def missing(what, module=False):
+    """Skip the test, or module, saying what is missing here; where nothing may be, fail it."""
+    if "NOTHING_MISSING" in os.environ:
+        pytest.fail(what)
+    pytest.skip(what, allow_module_level=module)
+
+
+@pytest.fixture(scope="session")
+def document():
+    """The text of the source document."""
+    if "SOURCE_DOCUMENT" not in os.environ:
+        missing("SOURCE_DOCUMENT is not set: the source document is not at hand")
+    return Path(os.environ["SOURCE_DOCUMENT"]).read_text()
 
 
 @pytest.fixture(scope="session")
 def cifar10():
     """CIFAR-10 for real. Where TFDS_DATA_DIR promises it, it must be there."""
     if "TFDS_DATA_DIR" not in os.environ:
-        pytest.skip("TFDS_DATA_DIR is not set: no CIFAR-10 here")
+        missing("TFDS_DATA_DIR is not set: no CIFAR-10 here")
     from reproductions.data import prepared
 
     data = prepared()

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import pytest
 
+from conftest import missing
 from keras_ilsvrc import preprocess, pretrained
 
 # Counted in PyTorch, on the copy of CIFAR-10's test images of JPEG quality 75 with which these
@@ -17,7 +18,7 @@ ERRORS = {"resnet20-12fca82f.th": 1897, "resnet56-4bfd9763.th": 1680}
 def file(request):
     """Where CIFAR_CHECKPOINTS promises it, it must be there."""
     if "CIFAR_CHECKPOINTS" not in os.environ:
-        pytest.skip("CIFAR_CHECKPOINTS is not set: no trained weights here")
+        missing("CIFAR_CHECKPOINTS is not set: no trained weights here")
     path = Path(os.environ["CIFAR_CHECKPOINTS"], request.param)
     assert path.is_file(), f"{path} is not there"
     return path

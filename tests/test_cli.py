@@ -15,9 +15,13 @@ import pytest
 from rich.console import Console
 
 from conftest import ROOT, SMOKE, reproductions
-from reproductions.claims import CLAIMS
+from reproductions.arms import ARMS
+from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.environment import BACKENDS, installed_backends
+from reproductions.plan import checks
 from reproductions.progress import listener
+from reproductions.records import Store, new_record
+from reproductions.tiers import TIERS
 
 BACKEND = keras.backend.backend()
 
@@ -86,12 +90,15 @@ def test_live_lines_on_a_terminal(smoke):
 
 
 def test_list_names_every_claim_arm_and_tier():
-    told = " ".join(reproductions("list", COLUMNS="200").stdout.split())
-    for word in (*CLAIMS, "plain-20", "resnet-56", "smoke", "laptop", "night", "paper"):
+    """And of each claim its source, its kinds, and what decides it."""
+    told = " ".join(reproductions("list", COLUMNS="250").stdout.split())
+    for word in (*CLAIMS, *ARMS, *TIERS, "document", "paper", "ImageNet", "no training"):
         assert word in told
+    for statement in (s for claim in CLAIMS.values() for s in claim.statements):
+        assert statement.kind in told
 
 
-@pytest.mark.parametrize("verb", ["list", "plan", "run", "report"])
+@pytest.mark.parametrize("verb", ["list", "plan", "run", "report", "rerun", "evaluate"])
 def test_every_verb_helps(verb):
     done = reproductions(verb, "--help")
     assert done.returncode == 0
@@ -103,7 +110,7 @@ def test_smoke_leaves_a_record_a_run_and_no_verdict(smoke):
     assert done.returncode == 0, done.stderr
     assert len(results(folder)) == 4
     assert len(list((folder / "environments").iterdir())) == 1
-    assert done.stdout.count("NOT RUN") == sum(len(c.statements) for c in CLAIMS.values())
+    assert done.stdout.count("NOT RUN") == sum(len(CLAIMS[c].statements) for c in FLAGSHIP)
     assert "GENERATED IMAGES, NOT CIFAR-10" in done.stdout
     assert "REPRODUCED" not in done.stdout
 
@@ -212,7 +219,7 @@ def test_verdicts_on_other_data_are_told_apart(smoke):
     )
     assert done.returncode == 0, done.stderr
     assert "GENERATED IMAGES, NOT CIFAR-10" in done.stdout
-    assert "compare the words, not the points" in done.stdout
+    assert "compare the words, not the effects" in done.stdout
     assert all(name in done.stdout for name in CLAIMS)
     same = reproductions("report", "--records", smoke[0], "--beside", smoke[0])
     assert "compare the words" not in same.stdout
@@ -227,3 +234,81 @@ def test_a_damaged_record_is_named_and_nothing_is_lost(verb, smoke, tmp_path):
     tier = [] if verb == "report" else ["--tier", "smoke"]
     assert_one_sentence(reproductions(verb, *tier, "--records", folder), path.name, "restore it")
     assert {p: p.read_bytes() for p in folder.glob("*.json")} == before
+
+
+# --- without training, and again --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """A folder with the records of three claims that need no training, and how they were made."""
+    folder = tmp_path_factory.mktemp("checked") / "records"
+    claims = ("googlenet-params", "residual-difference", "vgg-weights")
+    return folder, reproductions("run", *claims, "--untrained", "--records", folder)
+
+
+def test_claims_without_training_are_judged_at_once_and_once(checked):
+    folder, done = checked
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 runs owed" in done.stdout
+    assert "Data:" not in done.stdout  # none are needed
+    assert done.stdout.count("CONTRADICTED") == 4
+    assert done.stdout.count("REPRODUCED") == 2
+    again = reproductions("run", "vgg-weights", "--untrained", "--records", folder)
+    assert "0 of 1 runs owed" in again.stdout
+
+
+def test_plan_counts_checks_and_training_runs(checked):
+    folder, _ = checked
+    told = reproductions("plan", "--untrained", "--records", folder).stdout
+    assert f"{len(checks(CLAIMS.values(), BACKEND)) - 3} of" in told
+    both = ("densenet-lean", "degradation-plain", "--tier", "smoke")
+    assert "5 of 5 runs owed" in reproductions("plan", *both, "--records", folder).stdout
+
+
+def test_what_cannot_be_run_is_told_with_what_is_lacking(tmp_path):
+    done = reproductions("run", "bn-faster", "vgg-top5", "--tier", "smoke", "--records", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "a sweep of learning rates" in done.stdout
+    assert "evaluate vgg16 --source" in done.stdout
+    assert "0 of 0 runs owed" in done.stdout
+
+
+def test_a_run_is_done_again_to_the_bit(checked, smoke):
+    """Of a check and of training; the command that is printed names spec and threads."""
+    for folder in (checked[0], smoke[0]):
+        key = min(results(folder))
+        done = reproductions("rerun", key, "--records", folder)
+        assert done.returncode == 0, done.stderr
+        assert f"{key}: the same result, to the bit" in done.stdout
+        assert f"KERAS_BACKEND={BACKEND}" in done.stdout
+        assert "OMP_NUM_THREADS=" in done.stdout
+        assert "Then and now differ" not in done.stdout
+
+
+def test_another_result_is_told_where_it_differs(checked, tmp_path):
+    """A record that claims one parameter too many, whole in all other ways."""
+    store = Store(shutil.copytree(checked[0], tmp_path / "records"))
+    record = next(r for r in store.read().values() if r["spec"]["arm"]["name"] == "vgg-weights")
+    result = json.loads(json.dumps(record["result"]))
+    result["values"]["7x7 once, C = 1"] += 1
+    (store.folder / f"{record['key']}.json").unlink()
+    store.add(new_record(record["spec"], result, record["circumstances"]))
+    done = reproductions("rerun", record["key"], "--records", store.folder)
+    assert done.returncode == 1
+    assert "values.7x7 once, C = 1: 50 and 49" in done.stdout
+
+
+def test_what_cannot_be_done_again_is_told_with_what_would(smoke, tmp_path):
+    folder, _ = smoke
+    assert_one_sentence(reproductions("rerun", "0" * 16, "--records", folder), "no record", "4")
+    store = Store(shutil.copytree(folder, tmp_path / "records"))
+    record = next(iter(store.read().values()))
+    for change, told in (
+        ({"numerics": 0}, "made with numerics 0"),
+        ({"data": {**record["spec"]["data"], "sha256": "f" * 64}}, "the run saw embedded ffff"),
+    ):
+        other = new_record({**record["spec"], **change}, record["result"], record["circumstances"])
+        store.add(other)
+        done = reproductions("rerun", other["key"], "--records", store.folder)
+        assert_one_sentence(done, told)

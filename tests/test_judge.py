@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reproductions.claims import CLAIMS, Statement
+from reproductions.claims import CLAIMS, Trained
 from reproductions.judge import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -19,11 +19,11 @@ from reproductions.judge import (
     sign_flip_p,
 )
 
-GREATER = Statement(
+GREATER = Trained(
     name="error",
     says="a is worse than b",
     contrast={"a": 1, "b": -1},
-    measured_on="train",
+    metric="training error",
     rule="greater",
     margin=0.01,
     margin_argued="",
@@ -53,6 +53,11 @@ def experiments(draw, statement=None):
         for seed in range(statement.seeds[tier])
     }
     return statement, tier, errors
+
+
+FALLING = replace(GREATER, rule="falling", contrast={"a": 1, "b": 0, "c": -1})
+EQUIVALENT = replace(GREATER, rule="equivalent")
+SOONER = replace(GREATER, rule="sooner", metric="steps to the training loss", margin=0.4)
 
 
 def of(effects):
@@ -199,8 +204,8 @@ def test_one_contrary_sign_in_five_is_not_enough():
 
 
 def test_a_diverged_run_counts_as_every_error_it_may_have():
-    assert effect_range(GREATER.contrast, {("a", 0): None, ("b", 0): 0.3}, 0) == (-0.3, 0.7)
-    assert effect_range(GREATER.contrast, {("a", 0): 0.4, ("b", 0): None}, 0) == (-0.6, 0.4)
+    assert effect_range(GREATER, {("a", 0): None, ("b", 0): 0.3}, 0) == (-0.3, 0.7)
+    assert effect_range(GREATER, {("a", 0): 0.4, ("b", 0): None}, 0) == (-0.6, 0.4)
     errors = of([0.5] * 9 + [0.6]) | {("a", 9): None}
     verdict = judge(GREATER, "paper", errors | {("b", 0): 0.01})
     assert verdict.word == REPRODUCED
@@ -235,12 +240,98 @@ def test_the_judge_would_be_caught_calling_too_much_reproduced():
     assert stats.binomtest(wrong, 1000, 0.05, alternative="greater").pvalue < 0.001
 
 
+# --- ordering, equivalence, steps to a loss ---------------------------------------------------
+
+
+def by_arm(**values):
+    """{arm: values of its seeds} as the judge has them."""
+    return {(arm, seed): v for arm, row in values.items() for seed, v in enumerate(row)}
+
+
+STEADY = (0.500, 0.501, 0.499)
+
+
+def below(step, noise=(0.0, 0.0005, -0.001)):
+    """As STEADY, so far below, and with noise: equal effects would be no independent runs."""
+    return tuple(round(x - step + e, 6) for x, e in zip(STEADY, noise, strict=True))
+
+
+NOISE = (0.0008, -0.0003, 0.0002)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "word", "told"),
+    [
+        (below(0.1), below(0.2, NOISE), REPRODUCED, "each arm"),
+        (below(0.3), below(0.2, NOISE), CONTRADICTED, "reversed: c above b"),
+        (below(0.0), below(0.2, NOISE), INCONCLUSIVE, "only the ends hold"),
+        ((0.5, 0.4, 0.6), (0.45, 0.55, 0.5), INCONCLUSIVE, "not even the ends"),
+        (below(0.001), below(0.002, NOISE), CONTRADICTED, "not +1.0 points below"),
+    ],
+)
+def test_an_order_holds_by_every_adjacent_pair(b, c, word, told):
+    verdict = judge(FALLING, "laptop", by_arm(a=STEADY, b=b, c=c))
+    assert (verdict.word, told in verdict.reason) == (word, True), verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("effects", "word"),
+    [
+        ([0.001, -0.002, 0.0005], REPRODUCED),
+        ([0.05, 0.052, 0.049], CONTRADICTED),
+        ([-0.05, -0.052, -0.049], CONTRADICTED),
+        ([0.02, -0.015, 0.004], INCONCLUSIVE),
+        ([0.009, 0.0095, 0.012], INCONCLUSIVE),
+    ],
+)
+def test_equivalence_is_two_one_sided_tests(effects, word):
+    assert judge(EQUIVALENT, "laptop", of(effects)).word == word
+
+
+def test_equivalence_is_scipy_s():
+    """REPRODUCED exactly where both one-sided tests against the margins are below alpha."""
+    draw, words = np.random.default_rng(3), set()
+    for effects in draw.normal(0, 0.008, (200, 5)):
+        p = [stats.ttest_1samp(effects, side * 0.01, alternative=way).pvalue
+             for side, way in ((-1, "greater"), (1, "less"))]  # fmt: skip
+        word = judge(EQUIVALENT, "night", of(effects)).word
+        assert (word == REPRODUCED) == (max(p) < 0.05)
+        words.add(word)
+    assert {REPRODUCED, INCONCLUSIVE} <= words
+
+
+def test_a_diverged_run_leaves_equivalence_open_even_if_both_ends_contradict_it():
+    errors = of([0.0, 0.001, 0.002]) | {("a", 2): None, ("b", 2): 0.5}
+    assert judge(EQUIVALENT, "laptop", errors).word == INCONCLUSIVE
+
+
+def test_steps_are_compared_by_their_ratio():
+    fast, slow = (100, 110, 95), (300, 310, 305)
+    assert judge(SOONER, "laptop", by_arm(a=fast, b=slow)).word == REPRODUCED
+    assert judge(SOONER, "laptop", by_arm(a=slow, b=fast)).word == CONTRADICTED
+    verdict = judge(SOONER, "laptop", by_arm(a=fast, b=slow))
+    logs = np.log(np.array(slow) / fast)
+    assert verdict.mean == pytest.approx(logs.mean())
+    assert verdict.lower == pytest.approx(stats.ttest_1samp(logs, 0).confidence_interval(0.9).low)
+
+
+def test_what_was_never_reached_is_ranked_and_not_averaged():
+    """None is a run that never got there; its time is only known to be longer than all others'."""
+    fast, never = (100, 110, 95, 99, 101), (None,) * 5
+    won = judge(SOONER, "night", by_arm(a=fast, b=never))
+    assert (won.word, "5 of 5" in won.reason) == (REPRODUCED, True)
+    assert judge(SOONER, "night", by_arm(a=never, b=fast)).word == CONTRADICTED
+    assert judge(SOONER, "night", by_arm(a=never, b=never)).word == INCONCLUSIVE
+    three = judge(SOONER, "laptop", by_arm(a=fast[:3], b=never[:3]))
+    assert three.word == INCONCLUSIVE  # three signs cannot reach .05
+    assert three.mean is None
+
+
 def test_every_statement_fixes_its_rule():
     for claim in CLAIMS.values():
-        for statement in claim.statements:
-            assert statement.rule in ("greater", "not inferior")
-            assert 0 < statement.margin <= 0.02
+        for statement in claim.trained:
             assert statement.alpha == 0.05
             assert set(statement.decided_at) <= set(statement.seeds) - {"smoke"}
             assert all(statement.seeds[tier] >= 3 for tier in statement.decided_at)
-            assert sum(statement.contrast.values()) == 0
+            assert statement.margin_argued
+            assert statement.decided_why

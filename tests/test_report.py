@@ -1,29 +1,35 @@
 """The report: regenerated from the committed records, and true to what records say."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from reproductions import report
-from reproductions.claims import CLAIMS
+from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.findings import findings, group_of, superseded
 from reproductions.plan import wanted
 from reproductions.records import Store, new_record
-from reproductions.report.figures import draw
+from reproductions.report.figures import curves_figure, inline
+from reproductions.report.view import holm
 from reproductions.tiers import TIERS
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
 
+FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
 CIFAR = {"name": "cifar10", "version": "3.0.2", "sha256": "c" * 64}
 EMBEDDED = {"name": "embedded", "version": "1", "sha256": "e" * 64}
 
 
-def made(spec, error, outcome="finished"):
+REASON = "the loss was <script>not</script> finite"
+
+
+def made(spec, error, outcome="finished", reason=REASON):
     """A record as if `spec` had ended with `error`."""
-    reason = None if outcome == "finished" else "the loss was <script>not</script> finite"
+    reason = None if outcome == "finished" else reason
     last = [0.9, error] if outcome == "finished" else [error]
     result = {
         "outcome": outcome, "reason": reason, "final": {"test_error": error},
@@ -36,18 +42,21 @@ def made(spec, error, outcome="finished"):
     return new_record(spec, result, circumstances)
 
 
-def folder_of(tmp_path, backend="torch", data=CIFAR, tier="laptop", lose=None, diverge=None):
+def folder_of(
+    tmp_path, backend="torch", data=CIFAR, tier="laptop", lose=None, diverge=None, reason=REASON,
+    cpu="c",
+):  # fmt: skip
     """Records of all flagship runs: deep plain nets bad, the others good."""
     store = Store(tmp_path / "records")
     digest = store.keep_environment(
-        {"hardware": {"cpu": "c", "cores": 2, "gpus": []}, "system": "s", "python": "3",
+        {"hardware": {"cpu": cpu, "cores": 2, "gpus": []}, "system": "s", "python": "3",
          "packages": ["keras==3"]}
     )  # fmt: skip
-    for spec in wanted(CLAIMS.values(), TIERS[tier], backend, data).values():
+    for spec in wanted(FLAGSHIP_CLAIMS, TIERS[tier], backend, data).values():
         run = spec["arm"]["name"], spec["seed"]
         error = 0.8 + 0.01 * run[1] if run[0] == "plain-56" else 0.5
         record = made(
-            spec, error + 0.001 * len(run[0]), "diverged" if run == diverge else "finished"
+            spec, error + 0.001 * len(run[0]), "diverged" if run == diverge else "finished", reason
         )
         record["circumstances"]["environment"] = digest
         if run != lose:
@@ -55,21 +64,33 @@ def folder_of(tmp_path, backend="torch", data=CIFAR, tier="laptop", lose=None, d
     return store
 
 
+def markdown_of(store, folder):
+    _, path = report.write(store, folder)
+    return path.read_text()
+
+
 def headlines(store):
     return {
-        (f.claim.name, s.name): f.verdict(s).word
-        for f in findings(CLAIMS.values(), store.read())
-        for s in f.claim.statements
+        (f.claim.name, f.statement.name): f.verdict.word
+        for f in findings(FLAGSHIP_CLAIMS, store.read())
     }
 
 
 def test_the_committed_report_is_what_its_records_give(tmp_path):
     report.write(COMMITTED, tmp_path)
     assert (tmp_path / "REPORT.md").read_text() == (ROOM / "REPORT.md").read_text()
-    for claim in CLAIMS:
-        again, committed = (folder / "figures" / f"{claim}.json" for folder in (tmp_path, ROOM))
-        assert json.loads(again.read_text()) == json.loads(committed.read_text())
-        ElementTree.parse(ROOM / "figures" / f"{claim}.svg")
+    pages = [(folder / "REPORT.html").read_text() for folder in (tmp_path, ROOM)]
+    again, committed = (re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL) for page in pages)
+    assert again == committed  # matplotlib's next version may draw otherwise
+    assert (ROOM / "REPORT.html").stat().st_size < 3_000_000
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {path.name for path in (ROOM / "figures").iterdir()}
+    for name in names:
+        again, committed = (folder / "figures" / name for folder in (tmp_path, ROOM))
+        if name.endswith(".json"):
+            assert json.loads(again.read_text()) == json.loads(committed.read_text())
+        else:
+            ElementTree.parse(committed)
 
 
 def test_the_committed_evidence_is_whole():
@@ -77,14 +98,15 @@ def test_the_committed_evidence_is_whole():
     records = COMMITTED.read()
     groups = {group_of(record["spec"]) for record in records.values()}
     laptop = {g for g in groups if g.tier == "laptop" and g.data_name == "cifar10"}
+    trained = [record for record in records.values() if "tier" in record["spec"]]
     assert {g.backend for g in laptop} == {"tensorflow", "torch", "jax"}
     assert len({g.data_sha256 for g in laptop}) == 1
     for group in laptop:
-        runs = wanted(CLAIMS.values(), TIERS["laptop"], group.backend, group.data)
+        runs = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], group.backend, group.data)
         assert set(runs) <= set(records)
     assert not any(record["circumstances"]["dirty"] for record in records.values())
     starts = {}
-    for record in records.values():
+    for record in trained:
         key = record["spec"]["arm"]["depth"], record["spec"]["seed"]
         starts.setdefault(key, set()).add(record["result"]["initial_sha256"])
     assert all(len(digests) == 1 for digests in starts.values())
@@ -108,53 +130,58 @@ def test_a_missing_run_takes_its_verdicts_with_it(tmp_path):
 def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
     store = folder_of(tmp_path, diverge=("plain-56", 2))
     assert headlines(store)["degradation-plain", "training error"] == "INCONCLUSIVE"
-    text = report.write(store, tmp_path).read_text()
-    assert "runs of 1 of 3 seeds diverged" in text
-    assert "diverged: the loss was \\<script\\>not" in text
-    assert "<script>" not in text
+    page, markdown = (path.read_text() for path in report.write(store, tmp_path))
+    assert "runs of 1 of 3 seeds diverged" in markdown
+    assert "diverged: the loss was \\<script\\>not" in markdown
+    assert "<script>" not in markdown
+    assert "diverged: the loss was &lt;script&gt;not" in page
+    assert page.count("<script>") == 1  # its own
 
 
 def test_groups_are_never_pooled_and_the_headline_is_on_cifar10(tmp_path):
     folder_of(tmp_path, backend="tensorflow", data=EMBEDDED)
     store = folder_of(tmp_path, backend="torch")
-    found = findings(CLAIMS.values(), store.read())
-    for finding in found:
+    for finding in findings(FLAGSHIP_CLAIMS, store.read()):
         assert [str(runs.group) for runs in finding.runs] == [
             "laptop · torch · cifar10",
             "laptop · tensorflow · embedded",
         ]
         assert all(len(runs.records) == runs.planned for runs in finding.runs)
-    text = report.write(store, tmp_path).read_text()
+    text = markdown_of(store, tmp_path)
     assert "tensorflow" in text
     assert "GENERATED IMAGES" not in text.split("## ")[0]
 
 
 def test_an_embedded_report_says_so_first(tmp_path):
-    text = report.write(folder_of(tmp_path, data=EMBEDDED), tmp_path).read_text()
+    text = markdown_of(folder_of(tmp_path, data=EMBEDDED), tmp_path)
     assert "These are GENERATED IMAGES, NOT CIFAR-10" in text.split("## ")[0]
 
 
 def test_a_report_without_records_says_how_to_make_them(tmp_path):
-    text = report.write(Store(tmp_path / "none"), tmp_path).read_text()
+    text = markdown_of(Store(tmp_path / "none"), tmp_path)
     assert "There are no records here" in text
-    assert "REPRODUCED**" not in text
+    assert "**0 REPRODUCED**" in text
+    assert "REPRODUCED**" not in text.replace("**0 REPRODUCED**", "")
 
 
 def test_old_numerics_are_superseded_and_further_seeds_are_not(tmp_path):
     store = folder_of(tmp_path)
-    (spec, *_) = wanted(CLAIMS.values(), TIERS["laptop"], "torch", CIFAR).values()
+    (spec, *_) = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], "torch", CIFAR).values()
     environment = next(iter(store.read().values()))["circumstances"]["environment"]
     for changed in ({"numerics": 0}, {"seed": 7}):
         record = made({**spec, **changed}, 0.1)
         record["circumstances"]["environment"] = environment
         store.add(new_record(record["spec"], record["result"], record["circumstances"]))
-    assert [r["spec"]["numerics"] for r in superseded(CLAIMS.values(), store.read())] == [0]
+    old = superseded(CLAIMS.values(), store.read()).values()
+    assert [record["spec"]["numerics"] for record in old] == [0]
     assert headlines(store)["degradation-plain", "training error"] == "REPRODUCED"
-    assert "1 of them superseded" in report.write(store, tmp_path).read_text()
+    text = markdown_of(store, tmp_path)
+    assert "1 of them superseded" in text
+    assert text.count("(superseded)") == 1
 
 
 def test_holm_s_values_are_as_by_hand():
-    assert report.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
         {"a": 0.03, "b": 0.06, "c": 0.06}
     )
 
@@ -162,20 +189,26 @@ def test_holm_s_values_are_as_by_hand():
 @pytest.mark.parametrize("diverge", [None, ("plain-56", 1)])
 def test_figures_draw_every_seed_s_curve_and_their_mean(tmp_path, diverge):
     """Training dashed, test solid; the lines' own numbers against the records'."""
-    found = findings(CLAIMS.values(), folder_of(tmp_path, diverge=diverge).read())
-    runs = next(f.headline for f in found if f.claim.name == "degradation-difference")
-    panels = draw(runs).axes
+    found = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path, diverge=diverge).read())
+    (row,) = (f for f in found if f.claim.name == "degradation-difference")
+    *panels, effects = curves_figure([row]).axes
     assert [panel.get_title() for panel in panels] == ["plain nets", "residual nets"]
     drawn = {"--": [], "-": []}
     for line in (line for panel in panels for line in panel.lines):
         drawn[line.get_linestyle()].append([round(float(y), 6) for y in line.get_ydata()])
     for split, style in (("train", "--"), ("test", "-")):
-        for seeds in runs.curves().values():
+        for seeds in row.headline.curves().values():
             curves = [[round(100 * e, 6) for e in seed[split]] for seed in seeds.values()]
             assert all(curve in drawn[style] for curve in curves)
             mean = [round(sum(ys) / 3, 6) for ys in zip(*curves, strict=False)]
             assert mean in drawn[style]
         assert len(drawn[style]) == 4 * (3 + 1)
+    known = [100 * effect for effect in row.verdict.effects if effect is not None]
+    (seeds,) = (line for line in effects.lines if line.get_gid() == "seeds")
+    assert list(seeds.get_xdata()) == pytest.approx(known)
+    spans = [list(line.get_xdata()) for line in effects.lines if len(line.get_xdata()) == 2]
+    bounds = [100 * b for b in (row.verdict.lower, row.verdict.upper) if b is not None]
+    assert not bounds or pytest.approx(bounds) in spans
 
 
 def test_the_headline_is_on_the_claim_s_backend(tmp_path):
@@ -184,7 +217,7 @@ def test_the_headline_is_on_the_claim_s_backend(tmp_path):
     folder_of(tmp_path, backend="tensorflow", tier="smoke", data=EMBEDDED)
     folder_of(tmp_path, backend="tensorflow", tier="night", lose=("plain-20", 0))
     store = folder_of(tmp_path, backend="tensorflow")
-    first, *others = findings(CLAIMS.values(), store.read())[0].runs
+    first, *others = findings(FLAGSHIP_CLAIMS, store.read())[0].runs
     assert str(first.group) == "laptop · tensorflow · cifar10"
     assert str(others[-1].group) == "smoke · tensorflow · embedded"
     assert len(others) == 3
@@ -196,7 +229,7 @@ def test_records_of_a_tier_that_is_gone_are_superseded(tmp_path):
     spec = record["spec"] | {"tier": record["spec"]["tier"] | {"name": "desk"}}
     store.add(new_record(spec, record["result"], record["circumstances"]))
     assert len(superseded(CLAIMS.values(), store.read())) == 1
-    assert "1 of them superseded" in report.write(store, tmp_path).read_text()
+    assert "1 of them superseded" in markdown_of(store, tmp_path)
 
 
 def test_other_results_of_a_key_are_shown_even_without_the_first(tmp_path):
@@ -205,6 +238,19 @@ def test_other_results_of_a_key_are_shown_even_without_the_first(tmp_path):
     result = {**record["result"], "outcome": "finished", "weights_sha256": "other"}
     circumstances = {**record["circumstances"], "threads": 2}
     store.add(new_record(record["spec"], result, circumstances))
-    assert "of the first" in report.write(store, tmp_path).read_text()
+    assert "1 further results" in markdown_of(store, tmp_path)
     (store.folder / f"{record['key']}.json").unlink()
-    assert "the first is missing" in report.write(store, tmp_path).read_text()
+    assert "the first is missing" in markdown_of(store, tmp_path)
+
+
+def test_figures_in_the_page_ask_for_no_style_and_keep_their_words(tmp_path):
+    """A content security policy forbids style attributes; colours and sizes stay as attributes."""
+    (row, *_) = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path).read())
+    text = inline(curves_figure([row]), "name", "A title of <its> own")
+    root = ElementTree.fromstring(text)
+    assert all("style" not in element.attrib for element in root.iter())
+    words = {e.text for e in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"plain nets", "effects", "epoch"} <= words
+    assert "A title of &lt;its&gt; own" in text
+    assert "#000000" not in text
+    assert "#D55E00" in text.upper()

@@ -15,6 +15,7 @@ from reproductions.backends import DATA_FORMATS, fed
 from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
 from reproductions.environment import threads_environment
+from reproductions.networks import built
 from reproductions.plan import NUMERICS, spec_of
 from reproductions.recipes import RECIPES, Recipe
 from reproductions.run import Worker
@@ -22,7 +23,6 @@ from reproductions.tiers import TIERS
 from reproductions.train import (
     SGD,
     Table,
-    build,
     digest,
     divergence,
     epoch_of,
@@ -72,7 +72,7 @@ def golden_facts(arrays):
     batch, labels = epoch_of(arrays, RECIPES["night"], 0, 1, 1)
     facts["exact"]["first batch"] = hashlib.sha256(batch.tobytes() + labels.tobytes()).hexdigest()
     for arm in ARMS:
-        model = build(smoke_spec(arm)["arm"], TIERS["laptop"])
+        model = built(smoke_spec(arm)["arm"], TIERS["laptop"])
         initialise(model, 0)
         facts["exact"][f"{arm} weights"] = digest(model)
         images = standardised(arrays["train_images"][:4])
@@ -114,14 +114,14 @@ def test_golden_files_are_never_changed_and_are_one_a_numerics():
 
 
 def test_another_seed_has_other_weights():
-    first, second = (build(smoke_spec("plain-20")["arm"], TIERS["smoke"]) for _ in range(2))
+    first, second = (built(smoke_spec("plain-20")["arm"], TIERS["smoke"]) for _ in range(2))
     initialise(first, 0)
     initialise(second, 1)
     assert digest(first) != digest(second)
 
 
 def test_initial_kernels_are_he_normal():
-    model = build(smoke_spec("resnet-56")["arm"], TIERS["laptop"])
+    model = built(smoke_spec("resnet-56")["arm"], TIERS["laptop"])
     initialise(model, 0)
     kernels = [v for v in model.trainable_variables if len(v.shape) == 4]
     scaled = [
@@ -294,7 +294,7 @@ def test_errors_are_counted_and_the_loss_is_the_cross_entropy():
 
 def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     tier = replace(TIERS["smoke"], measured_train=20, measured_test=30)
-    model = build(smoke_spec("plain-20")["arm"], tier)
+    model = built(smoke_spec("plain-20")["arm"], tier)
     initialise(model, 0)
     images, labels = examination(tier, arrays)
     row, final = examined(model, tier, images, labels)
@@ -344,7 +344,7 @@ def test_both_data_formats_start_from_the_same_weights_and_logits(arrays):
     for data_format in ("channels_last", "channels_first"):
         keras.config.set_image_data_format(data_format)
         try:
-            model = build(smoke_spec("resnet-20")["arm"], TIERS["smoke"])
+            model = built(smoke_spec("resnet-20")["arm"], TIERS["smoke"])
             initialise(model, 0)
             logits.append(predicted(model, images))
         finally:

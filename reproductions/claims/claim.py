@@ -1,57 +1,116 @@
 """The form of a claim."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .rules import Rule
+
+Kind = Literal["exact", "numeric", "published", "measured", "trained", "imagenet"]
+Computable = Literal["exact", "numeric", "published", "measured"]
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One sentence that runs can support or contradict.
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """One sentence that a computation without training supports or contradicts.
 
-    The effect of a seed is the sum of weight x error over `contrast`, the error being that after
-    the last epoch, in evaluation mode, of `measured_on` ("train": the fixed training images;
-    "test": all test images), as a share of one. `rule` says what the effect must be, against
-    `margin`:
+    `check` names what is computed (checks.CHECKS), `rule` what its values must be. `kind` is
+
+    - "exact": counts and graphs, equal or not;
+    - "numeric": functions, equal within a tolerance on random inputs of many shapes;
+    - "published": arithmetic on published figures;
+    - "measured": seconds on a named machine.
+    """
+
+    name: str
+    says: str
+    kind: Computable
+    check: str
+    rule: Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """One sentence that training runs can support or contradict.
+
+    The effect of a seed is the sum of weight x metric over `contrast`. `rule` says what the
+    effect must be, against `margin`:
 
     - "greater": the one-sided lower t-bound of the mean effect exceeds the margin;
-    - "not inferior": its upper bound stays below the margin.
+    - "not inferior": its upper bound stays below the margin;
+    - "equivalent": the interval between the bounds lies within the margin on both sides of zero;
+    - "falling": "greater" for each arm less the next, in the order of `contrast`, whose weights
+      are 1 for the first, -1 for the last and 0 between;
+    - "sooner": the metric counts steps, and the arm of weight 1 takes fewer than that of -1: the
+      upper t-bound of the log ratio is below -margin, or, where runs never got there, a sign test.
 
     `seeds` is the number of seeds judged at each tier, 0 to n - 1. Only tiers in `decided_at`
-    can decide, for the reason given.
+    can decide, for the reason given. `held` is what the runs of all arms hold otherwise than
+    their tier and its recipe. With `rates` each arm has the best of these learning rates, chosen
+    on seeds from 1000 on.
     """
 
     name: str
     says: str
     contrast: Mapping[str, int]
-    measured_on: str
-    rule: str
+    metric: str
+    rule: Literal["greater", "not inferior", "equivalent", "falling", "sooner"]
     margin: float
     margin_argued: str
     seeds: Mapping[str, int]
     decided_at: tuple[str, ...]
     decided_why: str
+    held: Mapping[str, Any] = field(default_factory=dict)
+    rates: tuple[float, ...] = ()
     alpha: float = 0.05
+    kind: Kind = "trained"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class OnImageNet:
+    """One sentence that only ImageNet can decide, by `command`."""
+
+    name: str
+    says: str
+    command: str
+    kind: Kind = "imagenet"
+
+
+Statement = Computed | Trained | OnImageNet
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """What a source says, our reading of it, and the statements that settle it.
 
-    `quotes` are verbatim fragments of the source document; `paper` are published figures with
-    their place. `untuned` confesses what is held fixed without tuning, `shrunk` what is smaller
-    than in the paper and why the claim should still hold. `backend` is the one in the headline.
+    `quotes` are verbatim fragments of the source document with their translations; without any
+    the claim is a paper's. `paper` are published figures with their place. `untuned` confesses
+    what is held fixed without tuning, `shrunk` what is smaller than in the paper and why the claim
+    should still hold, for each tier that runs are judged at. `backend` is the one in the headline.
     """
 
     name: str
-    quotes: tuple[str, ...]
+    quotes: Mapping[str, str] = field(default_factory=dict)
     reading: str
-    paper: tuple[str, ...]
+    paper: tuple[str, ...] = ()
     statements: tuple[Statement, ...]
-    untuned: str
-    shrunk: Mapping[str, str]
+    untuned: str = ""
+    shrunk: Mapping[str, str] = field(default_factory=dict)
     backend: str = "tensorflow"
 
     @property
+    def source(self) -> str:
+        return "document" if self.quotes else "paper"
+
+    @property
+    def trained(self) -> tuple[Trained, ...]:
+        return tuple(s for s in self.statements if isinstance(s, Trained))
+
+    @property
+    def computed(self) -> tuple[Computed, ...]:
+        return tuple(s for s in self.statements if isinstance(s, Computed))
+
+    @property
     def arms(self) -> tuple[str, ...]:
-        """The arms that its statements compare."""
-        return tuple(dict.fromkeys(arm for s in self.statements for arm in s.contrast))
+        """The arms that its trained statements compare."""
+        return tuple(dict.fromkeys(arm for s in self.trained for arm in s.contrast))

@@ -1,8 +1,11 @@
 """Deeper plain nets train worse; residual nets do not: arXiv:1512.03385, sections 1 and 4."""
 
-from .claim import Claim, Statement
+from functools import partial
+
+from .claim import Claim, Trained
 
 SEEDS = {"smoke": 1, "laptop": 3, "night": 3, "paper": 5}
+MORE_SEEDS = {**SEEDS, "laptop": 5}
 
 PAPER = (
     "arXiv:1512.03385, figure 1: on CIFAR-10 a 56-layer plain net has higher training and test "
@@ -12,10 +15,19 @@ PAPER = (
     "test error plain-20 9.78 %, plain-56 12.95 %, ResNet-20 8.51 %, ResNet-56 7.40 %",
 )
 
+HEALTHY = (
+    "arXiv:1512.03385, section 4.1: the plain nets are trained with batch normalization, so that "
+    "neither forward nor backward signals vanish (no figures)",
+)
+
 UNTUNED = (
     "learning rate 0.1 at its peak for every arm, as in the paper; momentum, weight decay, "
     "batch size and initialisation are the paper's; images are standardised with ImageNet's "
     "channel means and deviations instead of subtracting the per-pixel mean."
+)
+
+UNTUNED_110 = UNTUNED[:-1] + (
+    "; where the paper starts 110 layers at 0.01, they take the tier's schedule as all others do."
 )
 
 SHRUNK = {
@@ -40,18 +52,75 @@ DECIDED_WHY = (
     "takes four"
 )
 
+SHRUNK_BUT_DEEP = {
+    **SHRUNK,
+    "laptop": "10,000 images of 16x16 pixels, 8 filters in the first stage instead of 16, 312 "
+    "steps instead of 64,000; the depths, which the claim is about, are the paper's.",
+}
+
+WATCHED_WHY = (
+    "gradients can be watched in every net that trains or fails to; the smoke tier's have 14 "
+    "layers and take four steps"
+)
+
+DECADE = (
+    "a decade over 54 layers: gradients that vanish enough to keep a net from training differ by "
+    "orders of magnitude; the paper gives no figure"
+)
+
+SLOPE_DECADE = (
+    "684 times a decade in 200 layers: less would not make a factor of ten in any of these nets; "
+    "the paper gives no figure"
+)
+
+# Depths 20, 56, 110 less their mean, by six: the sum of weight x value is 684 times the slope of
+# the least-squares line through the three values.
+SLOPES = {
+    "plain-20": -7,
+    "plain-56": -1,
+    "plain-110": 8,
+    "resnet-20": 7,
+    "resnet-56": 1,
+    "resnet-110": -8,
+}
+
+ratio = partial(
+    Trained,
+    rule="greater",
+    margin=1.0,
+    margin_argued=DECADE,
+    seeds=MORE_SEEDS,
+    decided_at=("laptop", "night", "paper"),
+    decided_why=WATCHED_WHY,
+)
+vanishing = partial(ratio, contrast={"plain-56": -1})
+exploding = partial(ratio, contrast={"plain-56": 1})
+blocked = partial(ratio, contrast={"plain-56": 1, "resnet-56": -1})
+steeper = partial(ratio, contrast=SLOPES, margin=3.42, margin_argued=SLOPE_DECADE)
+
+deviation = partial(
+    Trained,
+    metric="deviation of layer responses",
+    margin=0.0,
+    margin_argued="the figure shows an order and no sizes: any difference in its direction counts",
+    seeds={"smoke": 1, "paper": 5},
+    decided_at=("paper",),
+    decided_why="every response has deviation 1 at the start, behind batch normalization; "
+    "how large the layers come to be shows in trained nets only",
+)
+
 CLAIMS = (
     Claim(
         name="degradation-plain",
-        quotes=("Train error가 더 높았음",),
+        quotes={"Train error가 더 높았음": "the training error was higher"},
         reading="With 56 layers a plain network has a higher training error than with 20.",
         paper=PAPER,
         statements=(
-            Statement(
+            Trained(
                 name="training error",
                 says="plain-56 has a higher training error than plain-20",
                 contrast={"plain-56": 1, "plain-20": -1},
-                measured_on="train",
+                metric="training error",
                 rule="greater",
                 margin=0.01,
                 margin_argued=GAP_MARGIN,
@@ -59,11 +128,11 @@ CLAIMS = (
                 decided_at=("laptop", "night", "paper"),
                 decided_why=DECIDED_WHY,
             ),
-            Statement(
+            Trained(
                 name="test error",
                 says="plain-56 has a higher test error than plain-20",
                 contrast={"plain-56": 1, "plain-20": -1},
-                measured_on="test",
+                metric="test error",
                 rule="greater",
                 margin=0.01,
                 margin_argued=GAP_MARGIN,
@@ -77,16 +146,16 @@ CLAIMS = (
     ),
     Claim(
         name="degradation-difference",
-        quotes=("깊게 쌓아도 학습 용이",),
+        quotes={"깊게 쌓아도 학습 용이": "easy to train even when stacked deep"},
         reading="Depth that harms a plain network harms a residual one less: going from 20 to 56 "
         "layers costs the plain net more training error than the residual net.",
         paper=PAPER,
         statements=(
-            Statement(
+            Trained(
                 name="training error",
                 says="(plain-56 - plain-20) exceeds (ResNet-56 - ResNet-20) in training error",
                 contrast={"plain-56": 1, "plain-20": -1, "resnet-56": -1, "resnet-20": 1},
-                measured_on="train",
+                metric="training error",
                 rule="greater",
                 margin=0.01,
                 margin_argued="one point: less than half of the 4.3 points between the "
@@ -101,15 +170,15 @@ CLAIMS = (
     ),
     Claim(
         name="degradation-residual",
-        quotes=("깊게 쌓아도 학습 용이",),
+        quotes={"깊게 쌓아도 학습 용이": "easy to train even when stacked deep"},
         reading="A residual network of 56 layers trains at least as well as one of 20.",
         paper=PAPER,
         statements=(
-            Statement(
+            Trained(
                 name="training error",
                 says="the training error of ResNet-56 is not worse than that of ResNet-20",
                 contrast={"resnet-56": 1, "resnet-20": -1},
-                measured_on="train",
+                metric="training error",
                 rule="not inferior",
                 margin=0.005,
                 margin_argued="half a point: less than half of the 1.8 points by which the "
@@ -123,4 +192,166 @@ CLAIMS = (
         untuned=UNTUNED,
         shrunk=SHRUNK,
     ),
+    Claim(
+        name="cause-overfitting",
+        quotes={
+            "오버피팅, vanishing gradient 문제로 인해": "because of problems of overfitting and "
+            "vanishing gradients"
+        },
+        reading="The 56-layer plain net is worse because it overfits. A net that overfits has a "
+        "lower training error, not a higher one.",
+        paper=PAPER,
+        statements=(
+            Trained(
+                name="training error",
+                says="the training error of plain-56 is below that of plain-20, as overfitting "
+                "would have it",
+                contrast={"plain-20": 1, "plain-56": -1},
+                metric="training error",
+                rule="greater",
+                margin=0.0,
+                margin_argued="overfitting predicts the sign, whatever the size",
+                seeds=SEEDS,
+                decided_at=("laptop", "night", "paper"),
+                decided_why=DECIDED_WHY,
+            ),
+            Trained(
+                name="generalisation gap",
+                says="at equal training loss, where both nets fit, plain-56 has the wider "
+                "generalisation gap (for the record: it would not explain a higher training error)",
+                contrast={"plain-56": 1, "plain-20": -1},
+                metric="generalisation gap at equal training loss",
+                rule="greater",
+                margin=0.01,
+                margin_argued="one point, as for the errors; no gap is published",
+                seeds={"smoke": 1, "paper": 5},
+                decided_at=("paper",),
+                decided_why="in fewer steps plain-56 does not fit its training images",
+                held={"loss_level": 0.3},
+            ),
+        ),
+        untuned=UNTUNED,
+        shrunk=SHRUNK,
+    ),
+    Claim(
+        name="cause-vanishing",
+        quotes={
+            "오버피팅, vanishing gradient 문제로 인해": "because of problems of overfitting and "
+            "vanishing gradients"
+        },
+        reading="The 56-layer plain net is worse because its gradients vanish on the way to its "
+        "first layers. Gradients of another size or none: that they explode, or stay as large, "
+        "contradicts it alike.",
+        paper=HEALTHY,
+        statements=(
+            vanishing(
+                name="vanishing at the start",
+                says="before the first step the gradient of plain-56 at its first block is less "
+                "than a tenth of that at its last",
+                metric="log10 gradient ratio at the start",
+            ),
+            vanishing(
+                name="vanishing in training",
+                says="through training the gradient of plain-56 at its first block is less than a "
+                "tenth of that at its last",
+                metric="log10 gradient ratio in training",
+            ),
+            exploding(
+                name="exploding at the start",
+                says="the opposite: before the first step it is more than ten times as large",
+                metric="log10 gradient ratio at the start",
+            ),
+            exploding(
+                name="exploding in training",
+                says="the opposite: through training it is more than ten times as large",
+                metric="log10 gradient ratio in training",
+            ),
+        ),
+        untuned=UNTUNED,
+        shrunk=SHRUNK_BUT_DEEP,
+    ),
+    Claim(
+        name="gradient-flow",
+        quotes={
+            "정보/그라디언트가 막힘없이 흐름": "information and gradients flow without obstruction"
+        },
+        reading="The gradient with respect to activations keeps its size on the way through a "
+        "residual net better than through a plain one, and the more so the deeper they are.",
+        paper=HEALTHY,
+        statements=(
+            blocked(
+                name="ratio at the start",
+                says="before the first step the gradients at the first and the last block differ "
+                "by more decades in plain-56 than in ResNet-56, up or down",
+                metric="distance of the log10 gradient ratio from 0 at the start",
+            ),
+            blocked(
+                name="ratio in training",
+                says="the same through training",
+                metric="distance of the log10 gradient ratio from 0 in training",
+            ),
+            steeper(
+                name="slope at the start",
+                says="before the first step these decades grow faster with depth in plain nets "
+                "than in residual ones: the least-squares slope over 20, 56 and 110 layers (the "
+                "effect is 684 times the difference of the slopes per layer)",
+                metric="distance of the log10 gradient ratio from 0 at the start",
+            ),
+            steeper(
+                name="slope in training",
+                says="the same through training",
+                metric="distance of the log10 gradient ratio from 0 in training",
+            ),
+        ),
+        untuned=UNTUNED_110,
+        shrunk=SHRUNK_BUT_DEEP,
+    ),
+    Claim(
+        name="responses",
+        reading="The layers of a trained residual net respond less than those of a plain net, and "
+        "the less the deeper it is: each changes its input by little.",
+        paper=(
+            "arXiv:1512.03385, figure 7: standard deviations of the 3x3 layers' outputs, behind "
+            "batch normalization and before ReLU or addition, on CIFAR-10: ResNets below plain "
+            "nets, ResNet-110 below 56 below 20 (drawn, not tabulated)",
+        ),
+        statements=(
+            deviation(
+                name="20 layers",
+                says="the responses of ResNet-20 deviate less than those of plain-20",
+                contrast={"plain-20": 1, "resnet-20": -1},
+                rule="greater",
+            ),
+            deviation(
+                name="56 layers",
+                says="the responses of ResNet-56 deviate less than those of plain-56",
+                contrast={"plain-56": 1, "resnet-56": -1},
+                rule="greater",
+            ),
+            deviation(
+                name="depth",
+                says="the responses of ResNet-20, 56 and 110 deviate less in this order",
+                contrast={"resnet-20": 1, "resnet-56": 0, "resnet-110": -1},
+                rule="falling",
+            ),
+        ),
+        untuned=UNTUNED_110,
+        shrunk={tier: SHRUNK[tier] for tier in ("paper", "smoke")},
+    ),
+)
+
+# A statement of the claim resnet-deeper.
+DEEPER = Trained(
+    name="CIFAR-10",
+    says="on CIFAR-10 the test errors of ResNet-20, 32, 44 and 56 fall in this order",
+    contrast={"resnet-20": 1, "resnet-32": 0, "resnet-44": 0, "resnet-56": -1},
+    metric="test error",
+    rule="falling",
+    margin=0.001,
+    margin_argued="a tenth of a point: half of the 0.2 points from ResNet-44 (7.17 %) to "
+    "ResNet-56 (6.97 %), the smallest step of arXiv:1512.03385, table 6",
+    seeds={"smoke": 1, "paper": 5},
+    decided_at=("paper",),
+    decided_why="the published steps are parts of a point between nets that fit their training "
+    "images; in fewer steps the deeper nets are still behind",
 )

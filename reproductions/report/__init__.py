@@ -1,80 +1,116 @@
-"""Findings to REPORT.md and its figures. Generated: nothing here decides, nothing is edited."""
+"""Findings to REPORT.html, REPORT.md and figures. Generated: nothing here decides or is edited."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from ..claims import CLAIMS
 from ..data import copy_note
 from ..findings import Finding, findings, superseded
-from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..records import Record, Store
-from .figures import save
+from . import figures, view
 
-# Refutations are printed first.
-WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
+FLAGSHIP = "degradation-difference"
 
 
-def write(store: Store, folder: Path) -> Path:
-    """Write REPORT.md and figures/ from the records of `store`; return the report's path."""
-    records = store.read()
+def write(store: Store, folder: Path) -> tuple[Path, Path]:
+    """Write REPORT.html, REPORT.md and figures/ from the records of `store`; return the reports."""
+    records, others = store.read(), store.others()
     found = findings(CLAIMS.values(), records)
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    for finding in found:
-        if finding.headline:
-            plotted = json.dumps(finding.headline.curves(), indent=1) + "\n"
-            (figures / f"{finding.claim.name}.json").write_text(plotted)
-            save(finding.headline, figures / f"{finding.claim.name}.svg")
-    report = folder / "REPORT.md"
-    others = store.others()
+    drawn = figures.drawn(found)
+    save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
-    report.write_text(text(found, records, known, others))
-    return report
+    told = context(found, records, known, others)
+    paths = folder / "REPORT.html", folder / "REPORT.md"
+    paths[0].write_text(page(told, drawn))
+    paths[1].write_text(markdown(told, drawn))
+    return paths
 
 
-def text(
+def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
+    """The figures as files, each with its numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        (folder / f"{name}.svg").write_bytes(figures.svg(figure.figure, name))
+        (folder / f"{name}.json").write_text(json.dumps(figure.numbers, indent=1) + "\n")
+
+
+def context(
     found: list[Finding],
     records: Mapping[str, Record],
-    environments: Mapping[str, Any],
+    known: Mapping[str, Any],
     others: list[Record],
-) -> str:
-    """The report as Markdown."""
-    template = resources.files(__package__).joinpath("report.md.jinja").read_text()
+) -> dict[str, Any]:
+    """What both templates are filled with."""
+    groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
+    return {
+        "found": found,
+        "rows": view.by_word(found),
+        "claims": view.by_claim(found),
+        "counts": view.counts(found),
+        "chance": view.chance(found),
+        "adjusted": view.adjusted(found),
+        "data": list({g.data_sha256: g.data for g in groups}.values()),
+        "records": records,
+        "superseded": superseded(CLAIMS.values(), records),
+        "others": others,
+        "environments": known,
+        "copy_note": copy_note,
+        "view": view,
+    }
+
+
+def markdown(told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:
+    """The report for reading where the code is."""
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters |= {"points": points, "percent": percent, "cell": cell}
-    rows = [(f, s, f.verdict(s)) for f in found for s in f.claim.statements]
-    rows.sort(key=lambda row: WORDS.index(row[2].word))
-    return jinja.from_string(template).render(
-        found=found,
-        rows=rows,
-        words=WORDS,
-        adjusted=holm({(f.claim.name, s.name): v.p for f, s, v in rows if v.p is not None}),
-        records=records,
-        superseded=superseded(CLAIMS.values(), records),
-        others=others,
-        environments=environments,
-        copy_note=copy_note,
+    jinja.filters["cell"] = cell
+    return jinja.from_string(source("report.md.jinja")).render(**told, drawn=drawn)
+
+
+def page(told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:
+    """The report as one file that asks for nothing: styles, script and figures are inside."""
+    jinja = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
     )
+    style, script = source("style.css"), source("script.js")
+    return jinja.from_string(source("report.html.jinja")).render(
+        **told,
+        flagship=FLAGSHIP,
+        drawn=drawn,
+        inline=partial(inline, drawn),
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; style-src '{sha256(style)}'; script-src '{sha256(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+    )
+
+
+def inline(drawn: Mapping[str, figures.Drawn], name: str, title: str) -> Markup:
+    """A figure as a part of the page, under a title for those who do not see it."""
+    return Markup(figures.inline(drawn[name].figure, name, title))
+
+
+def source(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text()
+
+
+def sha256(text: str) -> str:
+    """As a content security policy names what it allows."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def environments(store: Store, records: list[Record]) -> dict[str, dict[str, Any]]:
     """The environments that the records were made in, by digest."""
     return {record["circumstances"]["environment"]: store.environment(record) for record in records}
-
-
-def points(share: float | None) -> str:
-    """A share of one as signed points, "−" for a minus."""
-    return "·" if share is None else f"{100 * share:+.1f}".replace("-", "−")
-
-
-def percent(share: float) -> str:
-    """A share of one in hundredths."""
-    return f"{100 * share:.2f}"
 
 
 def cell(text: object) -> str:
@@ -83,12 +119,3 @@ def cell(text: object) -> str:
     for mark in "|<>`*_[]":
         escaped = escaped.replace(mark, "\\" + mark)
     return " ".join(escaped.split())
-
-
-def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
-    """Holm's adjusted p values: for information, they decide nothing."""
-    adjusted, running = {}, 0.0
-    for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        running = max(running, min(1.0, (len(p_values) - i) * p))
-        adjusted[name] = running
-    return adjusted

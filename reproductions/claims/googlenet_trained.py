@@ -1,0 +1,113 @@
+"""GoogLeNet, arXiv:1409.4842: what needs training."""
+
+from functools import partial
+
+from .budgets import ALL_TIERS, FITTED, LAPTOP, NIGHT, SEEDS, SMOKE
+from .claim import Claim, Trained
+
+RATES = (0.003, 0.01, 0.03, 0.1)
+
+watched = partial(
+    Trained,
+    rule="greater",
+    margin=0.0,
+    margin_argued="the sign is the claim; no figure is published",
+    seeds=SEEDS,
+    decided_at=ALL_TIERS,
+    decided_why="gradients can be watched in every net; the smoke tier takes four steps",
+)
+
+vanishing = partial(
+    watched,
+    contrast={"googlenet": -1},
+    margin=1.0,
+    margin_argued="a decade over nine modules: what a loss weight of 0.3 can mend is no less; no "
+    "figure is published",
+)
+
+better = partial(
+    Trained,
+    metric="test error",
+    rule="greater",
+    margin=0.0,
+    margin_argued="any gain counts: the paper gives no figure",
+    seeds=FITTED,
+    decided_at=("paper",),
+    decided_why="heads may speed up the first steps or not; the claim is about the trained net",
+    rates=RATES,
+)
+
+AUX = Claim(
+    name="aux-gradient",
+    quotes={
+        "중간에 2개 삽입, 학습 시에만 사용하여 vanishing gradient 방지": "two are inserted in the "
+        "middle and used only in training, to prevent vanishing gradients"
+    },
+    reading="Without the heads gradients vanish on the way to the first modules, and the heads "
+    "bring them there. If they do not vanish there is nothing to prevent. What the heads add could "
+    "as well be a larger loss: the control has the main loss times 1.6, the sum of the weights.",
+    paper=(
+        "arXiv:1409.4842, section 5: heads on 4a and 4d with loss weight 0.3 increase the "
+        "gradient signal (no figures)",
+        "arXiv:1512.00567, section 4: heads do not help early in training, and removing the lower "
+        "one costs nothing (no figures)",
+    ),
+    statements=(
+        vanishing(
+            name="vanishing at the start",
+            says="without heads, before the first step, the gradient at module 3a is less than a "
+            "tenth of that at 5b",
+            metric="log10 gradient ratio from 3a to 5b at the start",
+        ),
+        vanishing(
+            name="vanishing in training",
+            says="without heads, through training, it is less than a tenth",
+            metric="log10 gradient ratio from 3a to 5b in training",
+            rates=RATES,
+        ),
+        watched(
+            name="size",
+            says="at 3a the heads' gradient is larger than that of the main loss",
+            contrast={"googlenet-heads": 1},
+            metric="log10 ratio of auxiliary to main gradients at 3a",
+            rates=RATES,
+        ),
+        watched(
+            name="direction",
+            says="at 3a the heads' gradient points the way of that of the main loss: the cosine is "
+            "above 0",
+            contrast={"googlenet-heads": 1},
+            metric="cosine of main and auxiliary gradients at 3a",
+            rates=RATES,
+        ),
+        watched(
+            name="more than scale",
+            says="the control: through training, the gradient at 3a over that at 5b is larger with "
+            "heads than with 1.6 times the main loss",
+            contrast={"googlenet-heads": 1, "googlenet-scaled": -1},
+            metric="log10 gradient ratio from 3a to 5b in training",
+            rates=RATES,
+        ),
+        better(
+            name="test error",
+            says="with heads the test error is lower than without",
+            contrast={"googlenet": 1, "googlenet-heads": -1},
+        ),
+        better(
+            name="test error, more than scale",
+            says="the control: it is lower than with 1.6 times the main loss",
+            contrast={"googlenet-scaled": 1, "googlenet-heads": -1},
+        ),
+    ),
+    untuned="all but the learning rate; there is no normalization, as in the paper, and weights "
+    "are drawn after He et al.",
+    shrunk={
+        "laptop": LAPTOP,
+        "night": NIGHT,
+        "paper": "CIFAR-10 instead of ImageNet: the stem is one 3x3 convolution of stride 1, two "
+        "reductions of the grid remain, and the heads pool the whole image.",
+        "smoke": SMOKE,
+    },
+)
+
+CLAIMS = (AUX,)

@@ -1,0 +1,266 @@
+"""What both reports say of a finding, as text."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from ..arithmetic import told
+from ..claims import Claim, Computed, OnImageNet, Trained
+from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
+from ..findings import Finding, Runs
+from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
+from ..metrics import METRICS
+from ..records import Record
+
+# Refutations are printed first.
+WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
+
+
+def by_word(found: Sequence[Finding]) -> list[Finding]:
+    """The contradicted first; else as the claims stand."""
+    return sorted(found, key=lambda finding: WORDS.index(finding.verdict.word))
+
+
+def counts(found: Sequence[Finding]) -> dict[str, int]:
+    words = [finding.verdict.word for finding in found]
+    return {word: words.count(word) for word in WORDS}
+
+
+def by_claim(found: Iterable[Finding]) -> list[tuple[Claim, list[Finding]]]:
+    return [(group[0].claim, group) for _, rows in groupby(found, lambda f: f.claim.name)
+            for group in [list(rows)]]  # fmt: skip
+
+
+def effect(finding: Finding, number: float | None) -> str:
+    """An effect, or a bound, in its metric's unit."""
+    statement = finding.statement
+    assert isinstance(statement, Trained)
+    return METRICS[statement.metric].shown(number)
+
+
+def unit(finding: Finding) -> str:
+    assert isinstance(finding.statement, Trained)
+    return METRICS[finding.statement.metric].unit
+
+
+def told_in_short(finding: Finding) -> str:
+    """An effect with its bounds, or the reason of a verdict."""
+    verdict = finding.verdict
+    if verdict.mean is None:
+        return verdict.reason
+    mean = f"{effect(finding, verdict.mean)} {unit(finding)}".strip()
+    if verdict.lower is None:
+        return mean
+    lower, upper = effect(finding, verdict.lower), effect(finding, verdict.upper)
+    return f"{mean} ({lower} … {upper})"
+
+
+def elsewhere(finding: Finding) -> list[str]:
+    """The verdicts of the other groups: by backend alone where all else is the headline's."""
+    words: dict[str, list[str]] = {}
+    for runs in finding.runs[1:]:
+        words.setdefault(runs.verdict.word, []).append(where(runs, finding.runs[0]))
+    return [f"{', '.join(groups)}: {word}" for word, groups in words.items()]
+
+
+def where(runs: Runs, head: Runs) -> str:
+    same = (runs.group.tier, runs.group.data) == (head.group.tier, head.group.data)
+    return runs.group.backend if same else str(runs.group)
+
+
+def rule(finding: Finding) -> str:
+    """A statement's rule in words."""
+    statement = finding.statement
+    if isinstance(statement, Trained):
+        margin = f"{effect(finding, statement.margin)} {unit(finding)}".strip()
+        rates = f"; each arm at the best learning rate of {told(statement.rates)}"
+        return (
+            f"{statement.rule}, margin {margin} ({statement.margin_argued}), alpha "
+            f"{statement.alpha}, paired by seed{rates if statement.rates else ''}. Decided at "
+            f"{', '.join(statement.decided_at)}: {statement.decided_why}."
+        )
+    return must_be(statement.rule) if isinstance(statement, Computed) else "top-1 or top-5 error."
+
+
+def must_be(rule: Any) -> str:
+    """What the values of a check must be."""
+    if isinstance(rule, Equal):
+        return "exactly " + "; ".join(f"{name}: {told(v)}" for name, v in rule.values.items()) + "."
+    if isinstance(rule, Rounded):
+        figures = "; ".join(f"{name}: {figure}" for name, figure in rule.figures.items())
+        return f"rounded half up to the printed figure's digits less trailing zeros, {figures}."
+    if isinstance(rule, Within):
+        control = f"; the controls ({rule.controls}) by more" if rule.controls else ""
+        return (
+            f"|a - b| at most {rule.absolute:g} + {rule.relative:g} |b| in every case"
+            f" ({rule.cases}){control}."
+        )
+    if isinstance(rule, Falling):
+        return f"falling strictly: {', '.join(rule.names)}."
+    if isinstance(rule, Rarer):
+        return f"a one-sided binomial test, alpha {rule.alpha}."
+    assert isinstance(rule, Quicker)
+    return f"a one-sided t-test on log ratios, paired by round, alpha {rule.alpha}."
+
+
+def command(finding: Finding) -> str:
+    """What runs a finding's runs again, or would run them."""
+    statement, head = finding.statement, finding.headline
+    if isinstance(statement, OnImageNet):
+        return statement.command
+    verb = f"python -m reproductions run {finding.claim.name}"
+    report = "--records runs && python -m reproductions report --records runs"
+    if isinstance(statement, Computed):
+        backend = head.group.backend if head else finding.claim.backend
+        return f"{verb} --untrained --backend {backend} {report}"
+    if head is None:
+        tier, backend = statement.decided_at[0], finding.claim.backend
+        return f"{verb} --tier {tier} --backend {backend} {report}"
+    group = head.group
+    return f"{verb} --tier {group.tier} --backend {group.backend} --data {group.data_name} {report}"
+
+
+def commands(found: Sequence[Finding]) -> list[str]:
+    """Those of a claim's statements, each once."""
+    return list(dict.fromkeys(map(command, found)))
+
+
+def seed_rows(finding: Finding) -> list[tuple[str, str, list[str], str, str]]:
+    """Of each group and seed: where, the seed, each arm's value, the effect, the verdict."""
+    statement, rows = finding.statement, []
+    assert isinstance(statement, Trained)
+    for runs in finding.runs:
+        effects = runs.verdict.effects
+        for seed, number in enumerate(effects):
+            last = seed == len(effects) - 1
+            rows.append((
+                str(runs.group) if seed == 0 else "",
+                str(seed),
+                [value(finding, runs, arm, seed) for arm in statement.contrast],
+                effect(finding, number),
+                runs.verdict.word if last else "",
+            ))  # fmt: skip
+    return rows
+
+
+def value(finding: Finding, runs: Runs, arm: str, seed: int) -> str:
+    """A run's metric."""
+    if (arm, seed) not in runs.values:
+        return "no run"
+    number = runs.values[arm, seed]
+    assert isinstance(finding.statement, Trained)
+    scale = METRICS[finding.statement.metric].scale
+    return "diverged" if number is None else f"{scale * number:.2f}"
+
+
+def values(runs: Runs) -> list[tuple[str, str]]:
+    """What a check gave, as names and texts; cases as their count and largest difference."""
+    return [(name, value_text(value)) for name, value in runs.checked.items()]
+
+
+def value_text(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        differences = [case[1] for case in value]
+        return (
+            f"{len(value)} cases, differences from {min(differences):.3g} to {max(differences):.3g}"
+        )
+    return told(value)
+
+
+def budget(found: Sequence[Finding]) -> str:
+    """What the headline runs of a claim took."""
+    records = {r["key"]: r for f in found if f.headline for r in f.headline.records.values()}
+    seconds = sum(record["circumstances"]["seconds"] for record in records.values())
+    took = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.1f} seconds"
+    threads = sorted({record["circumstances"]["threads"] for record in records.values()})
+    digests = sorted({r["circumstances"]["environment"][:10] for r in records.values()})
+    return (
+        f"{len(records)} run{'s' * (len(records) > 1)}, {took} in all, with "
+        f"{told(threads)} thread{'s' * (threads != [1])} each; environment {told(digests)}"
+    )
+
+
+def shrunk(found: Sequence[Finding]) -> list[tuple[str, str]]:
+    """What is smaller than in the paper, at the tiers of the headlines, or else at all."""
+    claim = found[0].claim
+    tiers = {f.headline.group.tier for f in found if f.headline and f.headline.group.tier}
+    return [(t, text) for t, text in claim.shrunk.items() if t in (tiers or claim.shrunk)]
+
+
+def chance(found: Sequence[Finding]) -> tuple[int, float]:
+    """The decided statements that were trained, and how many REPRODUCED chance would give."""
+    decided = [
+        f.statement.alpha
+        for f in found
+        if isinstance(f.statement, Trained) and f.verdict.word != NOT_RUN
+    ]
+    return len(decided), sum(decided)
+
+
+def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
+    """Holm's adjusted p values: for information, they decide nothing."""
+    adjusted, running = {}, 0.0
+    for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        running = max(running, min(1.0, (len(p_values) - i) * p))
+        adjusted[name] = running
+    return adjusted
+
+
+def p_text(finding: Finding, adjusted: Mapping[Any, float]) -> str:
+    """The p value, and Holm's."""
+    p = finding.verdict.p
+    if p is None:
+        return ""
+    after = adjusted[finding.claim.name, finding.statement.name]
+    return f"p = {p:.2g} against the margin ({after:.2g} after Holm, for information)"
+
+
+def adjusted(found: Sequence[Finding]) -> dict[tuple[str, str], float]:
+    return holm({(f.claim.name, f.statement.name): f.verdict.p
+                 for f in found if f.verdict.p is not None})  # fmt: skip
+
+
+def run_cells(record: Record, old: Collection[str]) -> list[str]:
+    """A run in the list of all: what it was, what it gave, what it took."""
+    spec, result, circumstances = (record[k] for k in ("spec", "result", "circumstances"))
+    trained = "tier" in spec
+    outcome = result["outcome"] + (f": {result['reason']}" if result["reason"] else "")
+    dirty = "+changes" if circumstances["dirty"] else ""
+    return [
+        record["key"] + (" (superseded)" if record["key"] in old else ""),
+        spec["arm"]["name"],
+        spec["tier"]["name"] if trained else "·",
+        spec["backend"],
+        str(spec.get("seed", "·")),
+        outcome,
+        percent(result["curves"]["train_error"][-1]) if trained else "·",
+        percent(result["final"]["test_error"]) if trained else "·",
+        f"{circumstances['epochs']['images_per_second'][-1]:.0f}" if trained else "·",
+        f"{circumstances['seconds']:.1f}",
+        (circumstances["commit"] or "unknown")[:10] + dirty,
+    ]
+
+
+RUN_COLUMNS = (
+    "run", "arm or check", "tier", "backend", "seed", "outcome", "training error, %",
+    "test error, all images, %", "images/s", "seconds", "commit",
+)  # fmt: skip
+
+
+def percent(share: float) -> str:
+    """A share of one in hundredths."""
+    return f"{100 * share:.2f}"
+
+
+BACKEND_PACKAGES = (
+    "keras", "tensorflow", "tensorflow-cpu", "tensorflow_cpu", "torch", "jax", "jaxlib", "numpy",
+)  # fmt: skip
+
+
+def machine(environment: Mapping[str, Any]) -> str:
+    """On what runs were made, in a line."""
+    hardware = environment["hardware"]
+    packages = [p for p in environment["packages"] if p.split("==")[0] in BACKEND_PACKAGES]
+    parts = [hardware["cpu"], f"{hardware['cores']} cores", *hardware["gpus"],
+             environment["system"], f"Python {environment['python']}", *packages]  # fmt: skip
+    return ", ".join(parts)

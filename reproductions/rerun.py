@@ -1,0 +1,87 @@
+"""One record's run anew, as it was, and whether it gives the same."""
+
+import json
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import batches
+from .data import load
+from .errors import InputError
+from .plan import CHECKS, NUMERICS, Spec
+from .records import Record
+from .run import Worker, kind_of
+from .tiers import Tier
+
+VERSIONS = {"numerics": NUMERICS, "checks": CHECKS}
+
+
+def command(record: Record) -> str:
+    """What its process was started with, and the spec that it read."""
+    spec = record["spec"]
+    backend, module = kind_of(spec)
+    variables = {"KERAS_BACKEND": backend, **record["circumstances"]["thread_variables"]}
+    words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    text = json.dumps(spec, sort_keys=True)
+    data = " data.npz" * ("tier" in spec)
+    return f"{' '.join(words)} python -m {module}{data} <<< {shlex.quote(text)}"
+
+
+def rerun(record: Record) -> dict[str, Any]:
+    """The result that the run gives here and now, in as many threads as it had.
+
+    Raises:
+        InputError: this code or the data here are not those of the record.
+        RunError: the process ended without a result.
+    """
+    spec = record["spec"]
+    check_version(record)
+    with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
+        np.savez(Path(folder) / "data.npz", allow_pickle=False, **arrays_of(spec))
+        threads = record["circumstances"]["thread_variables"]
+        worker = Worker(kind_of(spec), Path(folder), threads)
+        try:
+            return worker.work(spec, lambda event: None)["result"]
+        finally:
+            worker.end()
+
+
+def check_version(record: Record) -> None:
+    """Raise InputError if this code computes otherwise than that of the record."""
+    spec = record["spec"]
+    for name, version in VERSIONS.items():
+        if spec.get(name, version) != version:
+            commit = record["circumstances"]["commit"] or "of its time"
+            raise InputError(
+                f"{record['key']} was made with {name} {spec[name]}, and this code has {version}: "
+                f"check out the commit {commit} to run it again."
+            )
+
+
+def arrays_of(spec: Spec) -> Mapping[str, np.ndarray]:
+    """The data of a training run, which must be those it saw."""
+    if "tier" not in spec:
+        return {}
+    tier = Tier(**spec["tier"])
+    data = load(spec["data"]["name"], tier)
+    if (found := data.identity()) != spec["data"]:
+        raise InputError(
+            f"the run saw {spec['data']['name']} {spec['data']['sha256'][:16]}, and here is "
+            f"{found['sha256'][:16]}: name the folder of the other copy with TFDS_DATA_DIR."
+        )
+    return batches.at_tier(data, tier)
+
+
+def differences(old: Any, new: Any, place: str = "") -> list[str]:
+    """Where two results differ: "curves.train_error.3: 0.5 and 0.6"."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [d for k in keys for d in differences(old.get(k), new.get(k), f"{place}.{k}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [d for i, (a, b) in pairs for d in differences(a, b, f"{place}.{i}")]
+    return [] if old == new else [f"{place.lstrip('.')}: {old} and {new}"]

@@ -34,7 +34,7 @@ def test_ci_runs_readme_s_test_command():
 
 def test_tox_runs_each_backend_alone():
     section = TOX["tox"]["env_list"].replace(",", " ").split()
-    assert section == ["lint", "tensorflow", "torch", "jax"]
+    assert section == ["lint", "pages", "tensorflow", "torch", "jax"]
 
 
 def test_reproduce_trains_every_run_anew():

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 
+from conftest import missing
 from keras_ilsvrc import catalog, cifar, list_models, preprocess, pretrained
 from reproductions import evaluate as module
+from reproductions import pictures as room
 from reproductions.errors import InputError
 from reproductions.evaluate import Count, Pictures, View
 
@@ -88,7 +90,7 @@ def test_errors_are_those_counted_by_hand(folder, images, network, batch_size):
     by_hand = errors_by_hand(
         network, images.reshape(-1, 32, 32, 3), np.repeat(range(CLASSES), EACH)
     )
-    found = module.counted(network, CIFAR, module.in_folder(folder), WHOLE, batch_size)
+    found = module.counted(network, CIFAR, room.in_folder(folder), WHOLE, batch_size)
     assert found == by_hand
     assert 0 < found.top5 <= found.top1 <= 30
 
@@ -97,7 +99,7 @@ def test_folders_in_the_order_of_their_names_are_the_classes(tmp_path, images, n
     """Other names, other labels: those of the permutation."""
     order = np.random.default_rng(1).permutation(CLASSES)
     permuted = write(tmp_path / "data", images, [str(label) for label in order])
-    found = module.counted(network, CIFAR, module.in_folder(permuted), WHOLE)
+    found = module.counted(network, CIFAR, room.in_folder(permuted), WHOLE)
     labels = np.repeat(order, EACH)
     assert found == errors_by_hand(network, images.reshape(-1, 32, 32, 3), labels)
 
@@ -109,13 +111,13 @@ def test_the_network_s_own_labels_make_no_error(tmp_path, network, shift, expect
     (inside,) = write(tmp_path, [images], ["all"]).iterdir()
     said = np.argmax(network.predict_on_batch(preprocess(images, CIFAR)), axis=1)
     labels = (said + shift) % CLASSES
-    made = [module.Picture(inside / f"{i}.png", label, "") for i, label in enumerate(labels)]
+    made = [room.Picture(inside / f"{i}.png", label, "") for i, label in enumerate(labels)]
     pictures = Pictures("made", CLASSES, len(made), made.__getitem__)
     assert module.counted(network, CIFAR, pictures, WHOLE).top1 == expected
 
 
 def test_the_data_format_changes_no_error(folder, network):
-    pictures = module.in_folder(folder)
+    pictures = room.in_folder(folder)
     expected = module.counted(network, CIFAR, pictures, WHOLE)
     keras.config.set_image_data_format("channels_first")
     try:
@@ -146,7 +148,7 @@ def test_scores_that_are_not_finite_are_errors(bad):
 
 
 def test_five_classes_have_no_top5(images, network):
-    picture = module.Picture(Path("unread"), 0, "none")
+    picture = room.Picture(Path("unread"), 0, "none")
     few = Pictures("few", 5, 0, lambda number: picture)
     assert module.counted(network, CIFAR, few, WHOLE) == Count(0, 0, None)
 
@@ -169,7 +171,7 @@ def test_the_interval_holds_the_estimate_and_is_wilson_s(counted):
 def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images():
     rows, columns = np.mgrid[:8, :8]
     square = np.stack([rows, columns, np.zeros_like(rows)], -1)[None].astype("uint8")
-    crops = list(module.cut(square, View(4, 8, 10)))
+    crops = list(room.cut(square, View(4, 8, 10)))
     corners = [(0, 0), (0, 4), (4, 0), (4, 4), (2, 2)]
     assert [tuple(crop[0, 0, 0, :2]) for crop in crops[::2]] == corners
     for crop, mirrored in zip(crops[::2], crops[1::2], strict=True):
@@ -179,8 +181,8 @@ def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images():
 
 def test_one_crop_is_the_middle_of_the_ten():
     squares = np.random.default_rng(0).integers(0, 256, (2, 9, 9, 3), "uint8")
-    (one,) = module.cut(squares, View(4, 9))
-    np.testing.assert_array_equal(one, list(module.cut(squares, View(4, 9, 10)))[8])
+    (one,) = room.cut(squares, View(4, 9))
+    np.testing.assert_array_equal(one, list(room.cut(squares, View(4, 9, 10)))[8])
 
 
 @pytest.mark.parametrize("shape", [(40, 100), (100, 40), (64, 64)])
@@ -191,7 +193,7 @@ def test_the_square_is_the_middle_of_the_resized_image(shape, mode):
     ramp = np.linspace(0, 255, max(shape)).astype("uint8")
     pixels = np.broadcast_to(ramp if width >= height else ramp[:, None], shape)
     image = Image.fromarray(pixels.copy()).convert("RGB").convert(mode)
-    found = module.square(image, View(16, 20))
+    found = room.square(image, View(16, 20))
     assert found.shape == (20, 20, 3)
     assert found.dtype == np.uint8
     across = found[..., 0] if width >= height else found[..., 0].T
@@ -202,7 +204,7 @@ def test_the_square_is_the_middle_of_the_resized_image(shape, mode):
 
 def test_an_image_of_the_right_size_is_left_as_it_is():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), "uint8")
-    np.testing.assert_array_equal(module.square(Image.fromarray(pixels), WHOLE), pixels)
+    np.testing.assert_array_equal(room.square(Image.fromarray(pixels), WHOLE), pixels)
 
 
 def small_network():
@@ -214,7 +216,7 @@ def small_network():
 def test_ten_crops_of_constant_images_count_as_one(tmp_path):
     levels = np.linspace(0, 255, CLASSES).astype("uint8")
     images = np.broadcast_to(levels[:, None, None, None, None], (CLASSES, 1, 40, 50, 3))
-    pictures = module.in_folder(write(tmp_path / "data", images))
+    pictures = room.in_folder(write(tmp_path / "data", images))
     network = small_network()
     one, ten = (module.counted(network, CIFAR, pictures, View(24, 27, crops)) for crops in (1, 10))
     assert one == ten
@@ -231,9 +233,9 @@ class Certain:
 
 def test_the_probabilities_of_ten_crops_are_averaged(folder):
     """The labels are those that the averages say; the first crop alone says others."""
-    pictures, view, network = module.in_folder(folder), View(24, 28, 10), Certain()
+    pictures, view, network = room.in_folder(folder), View(24, 28, 10), Certain()
     made = [pictures.picture(number) for number in range(pictures.count)]
-    squares = np.stack([module.read(picture, view) for picture in made])
+    squares = np.stack([room.read(picture, view) for picture in made])
     places = [(0, 0), (0, 4), (4, 0), (4, 4), (2, 2)]
     crops = [squares[:, top : top + 24, left : left + 24] for top, left in places]
     both = [side for crop in crops for side in (crop, np.flip(crop, axis=2))]
@@ -249,17 +251,17 @@ def test_every_source_s_view_is_a_crop_of_what_it_resizes_to():
     for name in list_models():
         for source in pretrained.sources(name):
             contract = pretrained.entry(name, source).contract
-            view = module.view_of(name, source, contract, 1)
+            view = room.view_of(name, source, contract, 1)
             assert view.size == contract.size <= view.resize
             assert view.resize in {contract.resize, 32, round(contract.size / 0.875)}
 
 
 def test_the_usual_views():
     contracts = [("resnet50", s) for s in ("keras", "torchvision")] + [("inception_v3", "keras")]
-    views = [module.view_of(*c, pretrained.entry(*c).contract, 10) for c in contracts]
+    views = [room.view_of(*c, pretrained.entry(*c).contract, 10) for c in contracts]
     assert [(view.size, view.resize) for view in views] == [(224, 256)] * 2 + [(299, 342)]
     assert str(views[0]) == "10 crops of 224 from 256, bilinear"
-    assert module.view_of("resnet50", "timm", pretrained.entry("resnet50", "timm").contract, 1) == (
+    assert room.view_of("resnet50", "timm", pretrained.entry("resnet50", "timm").contract, 1) == (
         View(224, 236, 1, "bicubic")
     )
 
@@ -269,7 +271,7 @@ def test_the_usual_views():
 
 def words(name, source, crops, standard=True):
     """What each published figure is called, by protocol."""
-    view = module.view_of(name, source, pretrained.entry(name, source).contract, crops)
+    view = room.view_of(name, source, pretrained.entry(name, source).contract, crops)
     pictures = Pictures("made", 1000, 4, lambda number: None, standard)
     figures = catalog.entry(name).errors
     table = module.table("title", view, pictures, Count(4, 2, 1), figures)
@@ -302,11 +304,11 @@ def test_only_the_same_protocol_is_called_published(name, source, crops, same):
 
 
 def test_part_of_the_images_is_not_what_is_published(folder):
-    pictures = module.in_folder(folder)
-    part = module.limited(pictures, 11)
+    pictures = room.in_folder(folder)
+    part = room.limited(pictures, 11)
     assert (pictures.standard, part.standard, part.count) == (True, False, 11)
     assert {part.picture(number).label for number in range(10)} == set(range(10))
-    assert module.limited(pictures, 30) is pictures
+    assert room.limited(pictures, 30) is pictures
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -324,7 +326,7 @@ def weights(tmp_path_factory):
 
 def test_it_prints_the_counts_with_their_intervals_over_the_published(folder, weights):
     network = pretrained.load("cifar_resnet20", "cifar", weights)
-    count = module.counted(network, CIFAR, module.in_folder(folder), WHOLE)
+    count = module.counted(network, CIFAR, room.in_folder(folder), WHOLE)
     told = run(*ASKED, "--data", folder, "--weights", weights).output
     assert "cifar_resnet20, weights of cifar" in told
     for wrong in count[1:]:
@@ -434,19 +436,19 @@ def test_labels_hidden_in_the_test_split_leave_the_validation_split(monkeypatch)
             return [{"image": b"", "label": -1 if split == "test" else 3}] * 5
 
     monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
-    pictures = module.pictures_of("imagenet2012")
+    pictures = room.pictures_of("imagenet2012")
     assert pictures.name == "imagenet2012/validation"
     assert (pictures.classes, pictures.count, pictures.standard) == (1000, 5, True)
     assert pictures.picture(2).label == 3
 
 
 def test_cifar10_is_read_as_it_is(cifar10):
-    pictures = module.pictures_of("cifar10")
+    pictures = room.pictures_of("cifar10")
     assert (pictures.name, pictures.classes, pictures.count) == ("cifar10/test", 10, 10_000)
     assert pictures.standard != ("JPEG" in pictures.note)
     for number in (0, 17, 9_999):
         picture = pictures.picture(number)
-        np.testing.assert_array_equal(module.read(picture, WHOLE), cifar10.test_images[number])
+        np.testing.assert_array_equal(room.read(picture, WHOLE), cifar10.test_images[number])
         assert picture.label == cifar10.test_labels[number]
 
 
@@ -454,7 +456,7 @@ def test_cifar10_is_read_as_it_is(cifar10):
 def test_trained_weights_err_as_often_as_predictions_say(file, cifar10):
     """Their errors on all images are counted in test_checkpoints.py."""
     if "CIFAR_CHECKPOINTS" not in os.environ:
-        pytest.skip("CIFAR_CHECKPOINTS is not set: no trained weights here")
+        missing("CIFAR_CHECKPOINTS is not set: no trained weights here")
     path, name = Path(os.environ["CIFAR_CHECKPOINTS"], file), f"cifar_{file.split('-')[0]}"
     images, labels = cifar10.test_images[:500], cifar10.test_labels[:500]
     network = pretrained.load(name, "cifar", path)

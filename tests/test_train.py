@@ -18,7 +18,7 @@ from reproductions.environment import threads_environment
 from reproductions.networks import built
 from reproductions.plan import NUMERICS, spec_of
 from reproductions.recipes import RECIPES, Recipe
-from reproductions.run import Worker
+from reproductions.run import Worker, kind_of
 from reproductions.tiers import TIERS
 from reproductions.train import (
     SGD,
@@ -218,11 +218,11 @@ def test_a_run_is_the_same_whatever_its_process_did_before(arrays):
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder, "data.npz"), **arrays)
         workers = [
-            Worker(keras.backend.backend(), Path(folder), threads_environment(1)) for _ in range(2)
+            Worker(kind_of(specs[0]), Path(folder), threads_environment(1)) for _ in range(2)
         ]
         try:
-            results = [workers[0].train(spec, lambda event: None)["result"] for spec in specs]
-            alone = workers[1].train(specs[-1], lambda event: None)["result"]
+            results = [workers[0].work(spec, lambda event: None)["result"] for spec in specs]
+            alone = workers[1].work(specs[-1], lambda event: None)["result"]
         finally:
             for worker in workers:
                 worker.end()

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,20 @@ folder = click.Path(file_okay=False, path_type=Path)
 records_option = click.option(
     "--records", type=folder, default="runs", show_default=True, help="The folder of records."
 )
+
+
+class ClaimName(click.ParamType):
+    """The name of a claim; of a wrong one the closest are told."""
+
+    name = "claim"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        if value not in CLAIMS:
+            closest = ", ".join(get_close_matches(value, CLAIMS, cutoff=0))
+            self.fail(f"there is no claim {value!r}; the closest: {closest} (`list` has all).")
+        return value
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ def choosing_runs(verb: Callable[[Chosen], None]) -> Callable:
         verb(Chosen(backend=choose_backend(backend), **options))
 
     for decorate in reversed((
-        click.argument("claims", nargs=-1, type=click.Choice(list(CLAIMS)), metavar="[CLAIM]..."),
+        click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]..."),
         click.option("--all", "every", is_flag=True, help="All claims."),
         click.option(
             "--untrained", is_flag=True, help="Only what needs no training; of all claims, if none."
@@ -307,14 +322,19 @@ def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Fin
 
 
 def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
-    """A table of the headline verdicts, over those of `other` findings."""
+    """A table of the headline verdicts, over those of `other` findings; without runs a count."""
     table = Table(Column("claim", no_wrap=True), "verdict", "effect", "on")
     for i, finding in enumerate(found):
+        if not finding.headline:
+            continue
         about = f"{finding.claim.name}\n{finding.statement.name}"
         table.add_row(about, *headline_cells(finding), end_section=not other)
         if other:
             table.add_row("  committed", *headline_cells(other[i]), end_section=True)
-    console.print(table)
+    if table.rows:
+        console.print(table)
+    if bare := sum(not finding.headline for finding in found):
+        say(f"NOT RUN, for want of runs here: {bare} statements.")
     data = [data_of(findings) for findings in (found, other or ())]
     for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
         say(note)

@@ -156,6 +156,17 @@ def equivalent(statement: Trained, effects: Sequence[float]) -> Outcome:
 
 def falling(statement: Trained, tier: str, values: Values) -> Outcome:
     """Every adjacent pair by "greater", as an intersection; the ends where only they hold."""
+    word, reason = fallen(statement, tier, values)
+    seeds = range(statement.seeds[tier])
+    means = [np.mean([np.float64(values[arm, s]) for s in seeds]) for arm in statement.contrast]
+    if np.isnan(means).any():  # a run diverged
+        return word, reason
+    tau = stats.kendalltau(range(len(means)), np.negative(means)).statistic
+    return word, f"{reason} (Kendall's tau of the means {tau:.2f})"
+
+
+def fallen(statement: Trained, tier: str, values: Values) -> Outcome:
+    """The word of an order."""
     arms = list(statement.contrast)
     pairs = [*itertools.pairwise(arms), (arms[0], arms[-1])]
     words = [pair_word(statement, tier, values, pair, statement.margin) for pair in pairs]

@@ -272,6 +272,14 @@ NOISE = (0.0008, -0.0003, 0.0002)
 def test_an_order_holds_by_every_adjacent_pair(b, c, word, told):
     verdict = judge(FALLING, "laptop", by_arm(a=STEADY, b=b, c=c))
     assert (verdict.word, told in verdict.reason) == (word, True), verdict.reason
+    assert "tau of the means 1.00" in verdict.reason or word != REPRODUCED
+
+
+def test_an_order_with_a_diverged_run_is_open_and_has_no_tau():
+    values = by_arm(a=STEADY, b=below(0.1), c=below(0.2, NOISE)) | {("c", 0): None}
+    verdict = judge(FALLING, "laptop", values)
+    assert verdict.word == INCONCLUSIVE
+    assert "tau" not in verdict.reason
 
 
 @pytest.mark.parametrize(

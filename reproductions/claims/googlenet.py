@@ -210,7 +210,7 @@ CLAIMS = (
         reading="GoogLeNet needs fewer parameters and less computation than the networks before "
         "it. Beside VGG-16 both hold; AlexNet computes less. Performance is ImageNet's to judge.",
         paper=(
-            "arXiv:1409.4842, section 3: a budget of 1.5 billion multiply-adds",
+            "arXiv:1409.4842, section 1: a budget of 1.5 billion multiply-adds",
             "arXiv:1409.4842, table 2: top-5 test error 6.67 %",
         ),
         statements=(

@@ -268,7 +268,7 @@ CLAIMS = (
         quotes={"연산 효율은 VGG 대비 우수": "more efficient in computation than VGG"},
         reading="ResNet-152 needs fewer multiply-accumulates than VGG-16. Whether it takes less "
         "time is another question, and depends on the machine.",
-        paper=("arXiv:1512.03385, section 3.3: 11.3 billion against 15.3 and 19.6 billion",),
+        paper=("arXiv:1512.03385, section 4.1: 11.3 billion against 15.3 and 19.6 billion",),
         statements=(
             Computed(
                 name="multiply-accumulates",

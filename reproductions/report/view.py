@@ -220,6 +220,13 @@ def adjusted(found: Sequence[Finding]) -> dict[tuple[str, str], float]:
                  for f in found if f.verdict.p is not None})  # fmt: skip
 
 
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """By backend, arm or check, and seed."""
+    return sorted(records, key=lambda r: (
+        r["spec"]["backend"], r["spec"]["arm"]["name"], r["spec"].get("seed", 0), r["key"],
+    ))  # fmt: skip
+
+
 def run_cells(record: Record, old: Collection[str]) -> list[str]:
     """A run in the list of all: what it was, what it gave, what it took."""
     spec, result, circumstances = (record[k] for k in ("spec", "result", "circumstances"))

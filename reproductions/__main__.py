@@ -270,6 +270,8 @@ def rerun_(key: str, records: Path) -> None:
         sys.exit(1)
     found = differences(record["result"], result)
     tell_surroundings(record, Store(records))
+    if "measured" in record["circumstances"]:
+        say("Its seconds are circumstances, which are not compared.")
     if not found:
         say(f"{key}: the same result, to the bit.")
     for line in found:

@@ -20,7 +20,7 @@ NUMERICS = 2
 CHECKS = 1
 
 Spec = dict[str, Any]
-SETTINGS = {f.name for kind in (Recipe, Tier) for f in fields(kind)}
+SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
 
 
 def spec_of(
@@ -33,24 +33,18 @@ def spec_of(
 ) -> Spec:
     """All that a run's result depends on, but for the machine and the versions.
 
-    `held` is what it holds otherwise than the tier and its recipe, beside what its arm does.
+    `held` is what it holds otherwise than the tier's recipe, beside what its arm does.
     """
-    settings = {**(held or {}), **ARMS[arm].training}
+    recipe = replace(RECIPES[tier.recipe], **(held or {}), **ARMS[arm].training)
     return {
         "arm": ARMS[arm].spec(),
-        "recipe": asdict(changed(RECIPES[tier.recipe], settings)),
-        "tier": asdict(changed(tier, settings)),
+        "recipe": asdict(recipe),
+        "tier": asdict(tier),
         "data": dict(data),
         "seed": seed,
         "backend": backend,
         "numerics": NUMERICS,
     }
-
-
-def changed(kind: Any, settings: Mapping[str, Any]) -> Any:
-    """A recipe or tier with those of the settings that are its own."""
-    own = {f.name for f in fields(kind)}
-    return replace(kind, **{name: value for name, value in settings.items() if name in own})
 
 
 def check_spec(check: str, backend: str) -> Spec:

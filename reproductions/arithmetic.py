@@ -60,7 +60,9 @@ def within(rule: Within, values: Values) -> Outcome:
 
     beyond = [case for case in values[rule.cases] if excess(case)]
     controls = values[rule.controls] if rule.controls else ()
-    tight = [case for case in controls if not excess(case)]
+    if rule.controls and not controls:
+        return INCONCLUSIVE, "there is no control: the check cannot fail"
+    tight = [case for case in controls if not (excess(case) and math.isfinite(case[1]))]
     allowed = f"{rule.absolute:g}" + f" + {rule.relative:g} of the size" * (rule.relative > 0)
     largest = max(difference for _, difference, _ in values[rule.cases])
     count = f"{len(values[rule.cases])} cases"

@@ -66,7 +66,7 @@ def effect_range(statement: Trained, values: Values, seed: int) -> tuple[float, 
     ends = []
     for least in (True, False):
         terms = (
-            weight * scaled(statement, metric, values[arm, seed], (weight > 0) == least)
+            weight * scaled(metric, values[arm, seed], (weight > 0) == least)
             for arm, weight in weights.items()
         )
         # Errors are shares of whole images: what is beyond 12 digits is rounding.
@@ -74,13 +74,11 @@ def effect_range(statement: Trained, values: Values, seed: int) -> tuple[float, 
     return ends[0], ends[1]
 
 
-def scaled(statement: Trained, metric: Metric, value: float | None, least: bool) -> float:
+def scaled(metric: Metric, value: float | None, least: bool) -> float:
     """A value as effects add it up; of a diverged run an end of the range."""
-    if statement.rule == "sooner":  # whoever diverged before getting there never will
-        return -math.log(value or math.inf)
     if value is None:
         return metric.least if least else metric.most
-    return value
+    return -math.log(value) if metric.logarithmic else value
 
 
 # --- verdicts ---------------------------------------------------------------------------------
@@ -124,18 +122,25 @@ def by_bounds(statement: Trained, ranges: Sequence[tuple[float, float]]) -> Outc
 
 
 def one_sided(statement: Trained, effects: Sequence[float]) -> Outcome:
-    """ "greater" and "not inferior": on which side of the margin the bounds are."""
+    """On which side of the margin the bounds are; "sooner" is contradicted below zero."""
     if len(effects) < 2:
         return INCONCLUSIVE, "one seed shows no spread"
     lower, upper = bounds(effects, statement.alpha)
-    above, below = lower > statement.margin, upper < statement.margin
+    above = lower > statement.margin
+    below = upper < (0 if statement.rule == "sooner" else statement.margin)
     margin = shown(statement, statement.margin)
     greater = statement.rule != "not inferior"
     if greater and above and not signs_agree(effects, statement.alpha):
         return INCONCLUSIVE, "the signs of the seeds' effects do not agree well enough"
+    if below and greater and np.mean(effects) > 0:
+        return (
+            CONTRADICTED,
+            f"there is an effect, but its upper bound is below the margin, {margin}",
+        )
     if above or below:
         bound = "lower bound is above" if above else "upper bound is below"
-        return REPRODUCED if above == greater else CONTRADICTED, f"the {bound} {margin}"
+        edge = shown(statement, 0) if below and statement.rule == "sooner" else margin
+        return REPRODUCED if above == greater else CONTRADICTED, f"the {bound} {edge}"
     return INCONCLUSIVE, f"the bounds leave open on which side of {margin} the effect is"
 
 
@@ -201,7 +206,7 @@ def censored(statement: Trained, tier: str, values: Values) -> Outcome:
     first = next(arm for arm, weight in statement.contrast.items() if weight > 0)
     second = next(arm for arm, weight in statement.contrast.items() if weight < 0)
     seeds = range(statement.seeds[tier])
-    pairs = [[values[arm, s] or math.inf for arm in (first, second)] for s in seeds]
+    pairs = [[float(values[arm, s]) for arm in (first, second)] for s in seeds]  # type: ignore
     wins, losses = sum(a < b for a, b in pairs), sum(b < a for a, b in pairs)
     never = f"{sum(x == math.inf for pair in pairs for x in pair)} runs never got there"
     for word, count in ((REPRODUCED, wins), (CONTRADICTED, losses)):
@@ -223,9 +228,9 @@ RULES = {
 
 def shown(statement: Trained, effect: float) -> str:
     """An effect in the metric's unit."""
-    if statement.rule == "sooner":
-        return f"a ratio of {math.exp(effect):.2g}"
     metric = METRICS[statement.metric]
+    if metric.logarithmic:
+        return f"a ratio of {math.exp(effect):.2g}"
     return f"{metric.shown(effect)} {metric.unit}".strip()
 
 
@@ -262,7 +267,7 @@ def summarised(statement: Trained, verdict: Verdict) -> Verdict:
         return verdict
     lower, upper = bounds(known, statement.alpha)
     inferior = statement.rule == "not inferior"
-    p = None if statement.rule == "equivalent" else p_value(statement, known)
+    p = None if statement.rule in ("equivalent", "falling") else p_value(statement, known)
     superior = upper < 0 if inferior else None
     return replace(verdict, lower=lower, upper=upper, p=p, superior=superior)
 

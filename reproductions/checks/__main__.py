@@ -11,8 +11,8 @@ from . import CHECKS, MEASURED
 def checked(spec: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """The values of a check: its result, or, where they are measured, circumstances."""
     name = spec["arm"]["name"]
-    values = CHECKS[name]() if name in CHECKS else {}
     measured = {"measured": MEASURED[name]()} if name in MEASURED else {}
+    values = {} if measured else CHECKS[name]()
     result = {"outcome": "finished", "reason": None, "values": values}
     return {"result": result, "circumstances": {"settings": settings(), **measured}}
 

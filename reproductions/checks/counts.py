@@ -54,12 +54,9 @@ def vgg_uniform() -> dict[str, Any]:
     return values
 
 
-def stack(*kernels: int, filters: int, activations: bool = True) -> keras.Model:
+def stack(*kernels: int, filters: int) -> keras.Model:
     """Convolutions of equal width, each with a ReLU."""
-    steps = [
-        under(f"{i}", conv(filters, kernel), relu() if activations else chain())
-        for i, kernel in enumerate(kernels, 1)
-    ]
+    steps = [under(i, conv(filters, kernel), relu()) for i, kernel in enumerate(kernels, 1)]
     images = keras.Input(shape(16, filters))
     return keras.Model(images, chain(*steps)(images))
 
@@ -75,11 +72,16 @@ def vgg_weights() -> dict[str, Any]:
 
 
 def vgg_relus() -> dict[str, Any]:
+    """What follows each convolution of VGG; and how many ReLUs that makes of stacks."""
     stacks = {"7x7 once": (7,), "3x3 thrice": (3, 3, 3)}
     models = {name: without_values(stack, *kernels, filters=4) for name, kernels in stacks.items()}
-    return {
+    values: dict[str, Any] = {
         name: [word(op) for op in model.operations].count("ReLU") for name, model in models.items()
     }
+    for name in ("vgg16", "vgg19"):
+        convolutions = of_kind(network(name), layers.Conv2D)
+        values[f"{name}, activations"] = sorted({c.activation.__name__ for c in convolutions})
+    return values
 
 
 def inception_modules() -> dict[str, Any]:
@@ -94,13 +96,12 @@ def inception_modules() -> dict[str, Any]:
 
 
 def inception_parallel() -> dict[str, Any]:
-    """Each module's branches, and whether one tensor feeds all."""
+    """Each module's branches; how many modules have all of theirs side by side."""
     model = network("googlenet")
     walk, joints = Walk(model), of_kind(model, layers.Concatenate)
-    ways = [[word(op) for op in walk.branch(joint, walk.start(joint))] for joint in joints]
     return {
         "branches of each module": sorted({len(joint.input) for joint in joints}),
-        "modules fed by one tensor": sum(bool(way) for way in ways),
+        "modules of parallel branches": sum(walk.parallel(joint) for joint in joints),
     }
 
 

@@ -24,22 +24,26 @@ from .cases import (
     randomised,
     shape,
 )
+from .graphs import without_values
 
 # --- GoogLeNet --------------------------------------------------------------------------------
 
 
 def aux_heads() -> dict[str, Any]:
-    """GoogLeNet for CIFAR-10 with its two heads, and without."""
+    """GoogLeNet's heads; that for CIFAR-10 with them and without, and with a kernel changed."""
+    whole = without_values(keras_ilsvrc.GoogLeNet, auxiliary=True)
     found: Found = {"cases": [], "controls": []}
     for i in range(3):
         random = draws("aux-heads", i)
         width = 8 * integers(random, 1, 1, 4)[0]
         model = randomised(keras_ilsvrc.cifar.GoogLeNet(auxiliary=True, width=width), random)
         x, what = images(random, 4, 32, 3), f"width {width}"
-        main, *heads = model(x, training=False)
-        found["cases"].append(case(what, drop_auxiliary(model)(x, training=False), main))
-        found["controls"] += [case(f"{what}, head {j}", h, main) for j, h in enumerate(heads, 1)]
-    return {"heads": len(heads), **found}
+        main, alone = model(x, training=False)[0], drop_auxiliary(model)
+        found["cases"].append(case(what, alone(x, training=False), main))
+        kernel = model.get_layer("conv1_conv").kernel
+        kernel.assign(1.01 * ops.convert_to_numpy(kernel))
+        found["controls"].append(case(what, alone(x, training=False), main))
+    return {"heads": len(whole.outputs) - 1, **found}
 
 
 def pointwise_dense() -> Found:
@@ -128,25 +132,27 @@ VERSIONS: dict[str, tuple[Callable, Callable[[list[Any]], None]]] = {
 
 
 def identity_path() -> Found:
-    """Blocks whose branch ends in zeros; the controls' does not."""
+    """Blocks whose branch ends in zeros; the controls' does not, or v1's inputs are signed."""
     found: Found = {"cases": [], "controls": []}
     for i in range(4):
         for version, (build, silence) in VERSIONS.items():
-            random = draws("identity-path", i)
-            net, x = small(build, random)
+            net, signed = small(build, draws("identity-path", i))
+            x = np.abs(signed) if version == "v1" else signed  # v1's have passed a ReLU
             block, inside = second_block(net)
             what = f"{version}, inputs {x.shape[1:]}"
             found["controls"].append(case(what, block(x, training=False), x))
             silence(inside)
             found["cases"].append(case(what, block(x, training=False), x))
+            if version == "v1":
+                found["controls"].append(case(what, block(signed, training=False), signed))
     return found
 
 
 def small(build: Callable, random: np.random.Generator) -> tuple[keras.Model, np.ndarray]:
-    """A net of two blocks a stage, and inputs of a block: not negative, as behind a ReLU."""
+    """A net of two blocks a stage, and inputs of a block."""
     width, side = 4 * integers(random, 1, 1, 6)[0], integers(random, 1, 4, 20)[0]
     net = randomised(build(14, width=width, input_shape=shape(side, 3)), random)
-    return net, np.abs(images(random, 3, side, width))
+    return net, images(random, 3, side, width)
 
 
 def second_block(net: keras.Model) -> tuple[keras.Model, list[Any]]:
@@ -161,6 +167,7 @@ def residual_difference() -> Found:
     lost, literal = [], []
     for i in range(6):
         net, x = small(keras_ilsvrc.cifar.ResNet, draws("residual-difference", i))
+        x = np.abs(x)  # as behind a ReLU
         add = net.get_layer("conv2_block2_add")
         block = keras.Model(net.get_layer("conv2_block1_out").output, [add.output, add.input[-1]])
         h, f = map(ops.convert_to_numpy, block(x, training=False))

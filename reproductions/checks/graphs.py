@@ -116,6 +116,20 @@ class Walk:
         known = [x for op in self.operations for x in tensors(op.input)]
         return next(x for x in known if id(x) == shared)
 
+    def parallel(self, junction: Any) -> bool:
+        """Whether the ways to a junction part at one tensor and meet nowhere before it."""
+        start, seen = self.start(junction), set()
+        for x in tensors(junction.input):
+            for op in self.behind(x):
+                if op.name in seen:
+                    return False
+                seen.add(op.name)
+                if tensors(op.input)[0] is start:
+                    break
+            else:
+                return False
+        return True
+
 
 def sentences(model: keras.Model) -> list[str]:
     """The residual blocks of a network, each kind once: the branch, the addition, what follows."""

@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from keras_ilsvrc.layers import BatchNormalization
 
-from .cases import Found, case, draws, images, integers, last, normal
+from .cases import Found, case, digits, draws, images, integers, last, normal
 
 MOMENTUM, EPSILON = 0.9, 1e-5  # as the networks of this package have them
 
@@ -87,7 +87,7 @@ def compared(layer: Any, start: Weights, x: np.ndarray) -> dict[str, tuple[Any, 
 
 
 def dropout_modes() -> Found:
-    """The output at inference, and the mean in training."""
+    """The output at inference; the mean in training, in deviations of a mean of so many."""
     found: Found = defaultdict(list)
     for i in range(4):
         random = draws("dropout-modes", i)
@@ -95,12 +95,18 @@ def dropout_modes() -> Found:
         layer, what = layers.Dropout(rate, seed=i), f"rate {rate}"
         x = np.abs(normal(random, 400, 500)) + 1
         y = ops.convert_to_numpy(layer(x, training=True))
-        mean, expected = (z.mean(dtype="float64") for z in (y, x))
+        off = deviations(y, x, rate), deviations((1 - rate) * y, x, rate)
         found["inference"].append(case(what, layer(x, training=False), x))
         found["training"].append(case(what, y, x))
-        found["mean in training"].append(case(what, mean, expected))
-        found["mean, the rest not enlarged"].append(case(what, (1 - rate) * mean, expected))
+        found["mean in training"].append([what, digits(off[0]), 1.0])
+        found["mean, the rest not enlarged"].append([what, digits(off[1]), 1.0])
     return dict(found)
+
+
+def deviations(y: np.ndarray, x: np.ndarray, rate: float) -> float:
+    """How far the mean of y is from that of x, in its standard deviations."""
+    deviation = math.sqrt(np.square(x, dtype="float64").mean() * rate / (1 - rate) / x.size)
+    return abs(y.mean(dtype="float64") - x.mean(dtype="float64")) / deviation
 
 
 def inputs_scaled() -> Found:

@@ -42,7 +42,8 @@ class Trained:
     - "falling": "greater" for each arm less the next, in the order of `contrast`, whose weights
       are 1 for the first, -1 for the last and 0 between;
     - "sooner": the metric counts steps, and the arm of weight 1 takes fewer than that of -1: the
-      upper t-bound of the log ratio is below -margin, or, where runs never got there, a sign test.
+      lower t-bound of the log ratio, of -1's over 1's, exceeds the margin, or, where runs never
+      got there, a sign test; contradicted if the upper bound is below zero.
 
     `seeds` is the number of seeds judged at each tier, 0 to n - 1. Only tiers in `decided_at`
     can decide, for the reason given. `held` is what the runs of all arms hold otherwise than

@@ -113,9 +113,12 @@ nearer = partial(
 
 steady = partial(
     nearer,
-    margin=-1.0,
+    metric="log10 gradient ratio at the start",
+    rule="equivalent",
+    margin=1.0,
     margin_argued="a decade either way over 54 layers leaves gradients of a size one learning rate "
     "can serve; no figure is published",
+    seeds={**SEEDS, "paper": 10},
 )
 
 VANISHING = Claim(
@@ -162,15 +165,13 @@ VANISHING = Claim(
         steady(
             name="ReLU, 56 layers",
             says="with normalization the gradients at the first and the last block of plain-56 "
-            "differ by less than a decade before the first step (the effect has a minus sign)",
-            contrast={"plain-56": -1},
-            metric=AT_START,
+            "differ by less than a decade before the first step",
+            contrast={"plain-56": 1},
         ),
         steady(
             name="sigmoid, 56 layers",
             says="the same with sigmoids",
-            contrast={"sigmoid-56": -1},
-            metric=AT_START,
+            contrast={"sigmoid-56": 1},
         ),
     ),
     untuned=UNTUNED,
@@ -239,9 +240,10 @@ SHIFT = Claim(
         ),
         sooner(
             name="speed with random shifts",
-            says="normalization is faster than normalization with random shifts behind it: as fast "
-            "contradicts that lower drift is why",
+            says="normalization with random shifts behind it is as fast as without them, within a "
+            "ratio of 1.5: then lower drift is not why",
             contrast={"plain-20": 1, "plain-20-jitter": -1},
+            rule="equivalent",
         ),
         sooner(
             name="speed against none",

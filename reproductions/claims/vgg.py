@@ -43,10 +43,13 @@ CLAIMS = (
         statements=(
             Computed(
                 name="kernels",
-                says="every convolution of columns A, B, D and E is 3x3",
+                says="every convolution of columns A, B, D and E is 3x3; C has 1x1 ones, too",
                 kind="exact",
                 check="vgg-uniform",
-                rule=Equal({f"{column} kernels": ["3x3"] for column in COLUMNS}),
+                rule=Equal(
+                    {f"{column} kernels": ["3x3"] for column in COLUMNS}
+                    | {"C kernels": ["3x3", "1x1"]}
+                ),
             ),
             Computed(
                 name="pools",
@@ -125,10 +128,18 @@ CLAIMS = (
         statements=(
             Computed(
                 name="ReLUs",
-                says="one 7x7 convolution has 1 ReLU, three 3x3 ones have 3",
+                says="behind every convolution of VGG stands a ReLU, which makes 1 of one 7x7 "
+                "convolution and 3 of three 3x3 ones",
                 kind="exact",
                 check="vgg-relus",
-                rule=Equal({"7x7 once": 1, "3x3 thrice": 3}),
+                rule=Equal(
+                    {
+                        "vgg16, activations": ["relu"],
+                        "vgg19, activations": ["relu"],
+                        "7x7 once": 1,
+                        "3x3 thrice": 3,
+                    }
+                ),
             ),
         ),
     ),

@@ -115,7 +115,7 @@ def environments(store: Store, records: list[Record]) -> dict[str, dict[str, Any
 
 def cell(text: object) -> str:
     """Text inside a Markdown table or heading: no markup, one line."""
-    escaped = str(text).replace("\\", "\\\\")
-    for mark in "|<>`*_[]":
+    escaped = str(text).replace("\\", "\\\\").replace("&", "&amp;")
+    for mark in "|<>`*_[]~$":
         escaped = escaped.replace(mark, "\\" + mark)
     return " ".join(escaped.split())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -264,14 +265,17 @@ def rerun_(key: str, records: Path) -> None:
     say(command(record))
     choose_backend(record["spec"]["backend"])
     try:
-        result = run_again(record)
+        end = run_again(record)
     except RunError as error:
         say(f"FAILED: {error}")
         sys.exit(1)
-    found = differences(record["result"], result)
     tell_surroundings(record, Store(records))
     if "measured" in record["circumstances"]:
-        say("Its seconds are circumstances, which are not compared.")
+        for name, seconds in record["circumstances"]["measured"].items():
+            again = end["circumstances"]["measured"][name]
+            say(f"{name}: {median(seconds):.4f} s an image then, {median(again):.4f} s now.")
+        return
+    found = differences(record["result"], end["result"])
     if not found:
         say(f"{key}: the same result, to the bit.")
     for line in found:

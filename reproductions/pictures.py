@@ -23,6 +23,7 @@ WHOLE = 32  # networks for images of this size see them whole
 SHARE = 0.875  # of the shorter side, what a crop is: 224 of 256
 # Of TensorFlow Datasets, the splits that published figures are about.
 PUBLISHED_ON = ("imagenet2012/validation", "cifar10/test")
+PUBLISHED_COUNTS = (50_000, 10_000)
 JPEG_NOTE = (
     "This copy of CIFAR-10 is of JPEG files: more errors are made than on the lossless images, "
     "which published figures are about."
@@ -148,7 +149,8 @@ def in_folder(folder: Path) -> Pictures:
             raise InputError(f"the class folder {str(classes[label])!r} is empty: each has images.")
         ranked += [(rank, label, path) for rank, path in enumerate(inside)]
     files = [Picture(path, label, repr(str(path))) for _, label, path in sorted(ranked)]
-    return Pictures(str(folder), len(classes), len(files), files.__getitem__)
+    standard = len(files) in PUBLISHED_COUNTS
+    return Pictures(str(folder), len(classes), len(files), files.__getitem__, standard)
 
 
 def visible(folder: Path) -> list[Path]:

@@ -21,18 +21,21 @@ VERSIONS = {"numerics": NUMERICS, "checks": CHECKS}
 
 
 def command(record: Record) -> str:
-    """What its process was started with, and the spec that it read."""
+    """How its process was started, in a shell, and the spec that it read.
+
+    `data.npz` are the arrays of the data set at the tier, which the suite makes.
+    """
     spec = record["spec"]
     backend, module = kind_of(spec)
     variables = {"KERAS_BACKEND": backend, **record["circumstances"]["thread_variables"]}
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     text = json.dumps(spec, sort_keys=True)
     data = " data.npz" * ("tier" in spec)
-    return f"{' '.join(words)} python -m {module}{data} <<< {shlex.quote(text)}"
+    return f"echo {shlex.quote(text)} | {' '.join(words)} python -m {module}{data}"
 
 
 def rerun(record: Record) -> dict[str, Any]:
-    """The result that the run gives here and now, in as many threads as it had.
+    """The result and circumstances of the run here and now, in as many threads as it had.
 
     Raises:
         InputError: this code or the data here are not those of the record.
@@ -45,7 +48,7 @@ def rerun(record: Record) -> dict[str, Any]:
         threads = record["circumstances"]["thread_variables"]
         worker = Worker(kind_of(spec), Path(folder), threads)
         try:
-            return worker.work(spec, lambda event: None)["result"]
+            return worker.work(spec, lambda event: None)
         finally:
             worker.end()
 

@@ -1,4 +1,4 @@
-"""Checks on this backend: their verdicts, those committed, and that they can fail."""
+"""Checks on this backend: their verdicts, those committed, and the walks that they take."""
 
 import json
 from pathlib import Path
@@ -125,7 +125,24 @@ def test_sentences_tell_pre_and_post_activation_apart():
     assert sentences(built(after)) == ["3x3 Conv → BN → ReLU → add → ReLU"]
 
 
-def test_a_walk_sees_a_branch_that_starts_elsewhere():
+def serial(x):
+    """Three convolutions in a row, all joined: no branches side by side."""
+    first = conv(4, 3, name="1")(x)
+    second = conv(4, 3, name="2")(first)
+    return keras.layers.Concatenate(1 if not cases.last() else -1)(
+        [first, second, conv(4, 3, name="3")(second)]
+    )
+
+
+def test_branches_in_a_row_are_not_parallel():
+    side_by_side = branches(under("a", conv(4, 1)), under("b", conv(4, 3), conv(4, 3, name="2")))
+    for block, expected in ((side_by_side, True), (serial, False)):
+        model = built(block)
+        (joint,) = (layer for layer in model.layers if "concat" in layer.name)
+        assert Walk(model).parallel(joint) is expected
+
+
+def test_a_walk_goes_back_to_where_ways_part():
     stem = under("stem", conv(4, 3))
     model = built(chain(stem, residual(chain(PRE, under("b", conv(4, 1))))))
     walk, add = Walk(model), model.get_layer("add")

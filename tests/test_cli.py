@@ -287,6 +287,18 @@ def test_a_run_is_done_again_to_the_bit(checked, smoke):
         assert "Then and now differ" not in done.stdout
 
 
+def test_the_printed_command_is_one_that_a_shell_runs(checked):
+    """That of a check gives the record's values."""
+    folder, _ = checked
+    key = min(results(folder))
+    line = reproductions("rerun", key, "--records", folder).stdout.splitlines()[0]
+    done = subprocess.run(
+        line.replace("python -m", f"{sys.executable} -m"), shell=True, cwd=ROOT,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1])["result"] == results(folder)[key]
+
+
 def test_another_result_is_told_where_it_differs(checked, tmp_path):
     """A record that claims one parameter too many, whole in all other ways."""
     store = Store(shutil.copytree(checked[0], tmp_path / "records"))

@@ -258,10 +258,17 @@ def test_a_normalization_called_by_keyword_is_folded():
 PLAIN = {
     "alexnet": lambda: cifar.AlexNet(width=2, input_shape=(16, 16, 3)),
     "densenet": lambda: cifar.DenseNet(10, growth=4, input_shape=(16, 16, 3)),
-    "auxiliary": lambda: cifar.GoogLeNet(
-        auxiliary=True, normalization="batch", width=4, input_shape=(16, 16, 3)
-    ),
+    "auxiliary": lambda: two_outputs(),
 }
+
+
+def two_outputs():
+    """As a network with an auxiliary head has them."""
+    image = keras.Input((16, 16, 3))
+    x = under("a", conv(4, 3), norm(), relu())(image)
+    return keras.Model(image, [under(name, conv(2, 3), norm())(x) for name in ("main", "aux")])
+
+
 # Where this package cannot be imported.
 ELSEWHERE = """
 import sys

@@ -1,5 +1,6 @@
 """Laws of the judge, on plain numbers."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from reproductions.judge import (
     judge,
     sign_flip_p,
 )
+from reproductions.metrics import METRICS
 
 GREATER = Trained(
     name="error",
@@ -273,6 +275,7 @@ def test_an_order_holds_by_every_adjacent_pair(b, c, word, told):
     verdict = judge(FALLING, "laptop", by_arm(a=STEADY, b=b, c=c))
     assert (verdict.word, told in verdict.reason) == (word, True), verdict.reason
     assert "tau of the means 1.00" in verdict.reason or word != REPRODUCED
+    assert verdict.p is None  # that of the ends would not be the order's
 
 
 def test_an_order_with_a_diverged_run_is_open_and_has_no_tau():
@@ -316,6 +319,8 @@ def test_a_diverged_run_leaves_equivalence_open_even_if_both_ends_contradict_it(
 def test_steps_are_compared_by_their_ratio():
     fast, slow = (100, 110, 95), (300, 310, 305)
     assert judge(SOONER, "laptop", by_arm(a=fast, b=slow)).word == REPRODUCED
+    little = tuple(1.3 * steps + i for i, steps in enumerate(fast))  # sooner, by less than asked
+    assert judge(SOONER, "laptop", by_arm(a=fast, b=little)).word == INCONCLUSIVE
     assert judge(SOONER, "laptop", by_arm(a=slow, b=fast)).word == CONTRADICTED
     verdict = judge(SOONER, "laptop", by_arm(a=fast, b=slow))
     logs = np.log(np.array(slow) / fast)
@@ -324,8 +329,8 @@ def test_steps_are_compared_by_their_ratio():
 
 
 def test_what_was_never_reached_is_ranked_and_not_averaged():
-    """None is a run that never got there; its time is only known to be longer than all others'."""
-    fast, never = (100, 110, 95, 99, 101), (None,) * 5
+    """The time of a run that never got there is only known to be longer than all others'."""
+    fast, never = (100, 110, 95, 99, 101), (math.inf,) * 5
     won = judge(SOONER, "night", by_arm(a=fast, b=never))
     assert (won.word, "5 of 5" in won.reason) == (REPRODUCED, True)
     assert judge(SOONER, "night", by_arm(a=never, b=fast)).word == CONTRADICTED
@@ -343,3 +348,40 @@ def test_every_statement_fixes_its_rule():
             assert all(statement.seeds[tier] >= 3 for tier in statement.decided_at)
             assert statement.margin_argued
             assert statement.decided_why
+
+
+def values_of(statement, tier, effect, spread):
+    """Values of all arms whose effects are about `effect`."""
+    metric, n = METRICS[statement.metric], statement.seeds[tier]
+    draw = np.random.default_rng(1)
+    arms = list(statement.contrast)
+    values = {}
+    for seed in range(n):
+        noise = spread * (seed - (n - 1) / 2 + 0.1 * draw.random())
+        for i, arm in enumerate(arms):
+            weight = statement.contrast[arm]
+            if statement.rule == "falling":
+                share = -i / (len(arms) - 1)
+            else:
+                total = sum(w * w for w in statement.contrast.values())
+                share = weight / total
+            value = (effect + noise) * share
+            values[arm, seed] = math.exp(-value) if metric.logarithmic else value
+    return values
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [s for claim in CLAIMS.values() for s in claim.trained],
+    ids=[f"{c.name}: {s.name}" for c in CLAIMS.values() for s in c.trained],
+)
+def test_every_declared_statement_can_come_out_either_way(statement):
+    """Some values reproduce it, and some contradict it, at every tier that decides it."""
+    for tier in statement.decided_at:
+        scale = 4 * len(statement.contrast) * max(abs(statement.margin), 0.1)
+        tries = (-scale, -1e-4 * scale, 0.0, 1e-4 * scale, scale)
+        words = {
+            judge(statement, tier, values_of(statement, tier, effect, 1e-5)).word
+            for effect in tries
+        }
+        assert {REPRODUCED, CONTRADICTED} <= words

@@ -43,11 +43,18 @@ def drawn(found: Sequence[Finding]) -> dict[str, Drawn]:
     figures = {}
     for claim, rows in by_claim(found):
         rows = [row for row in rows if row.headline and isinstance(row.statement, Trained)]
-        if rows:
+        if rows := [row for row in rows if drawn_with(rows[0], row)]:
             figures[claim.name] = Drawn(curves_figure(rows), curves_of(rows))
     if shown := effects(found):
         figures["forest"] = Drawn(forest(shown), [numbers(f, runs) for f, runs in shown])
     return figures
+
+
+def drawn_with(first: Finding, row: Finding) -> bool:
+    """Whether its runs may share a figure: of one group, holding the same, in one unit."""
+    return (row.headline.group, row.statement.held, unit(row)) == (  # type: ignore[union-attr]
+        first.headline.group, first.statement.held, unit(first),  # type: ignore[union-attr]
+    )  # fmt: skip
 
 
 # --- a claim's curves and effects -------------------------------------------------------------
@@ -58,8 +65,7 @@ def curves_of(rows: Sequence[Finding]) -> dict[str, Any]:
     return {
         arm: seeds
         for row in rows
-        if row.headline and row.headline.group == rows[0].headline.group  # type: ignore[union-attr]
-        for arm, seeds in row.headline.curves().items()
+        for arm, seeds in row.headline.curves().items()  # type: ignore[union-attr]
     }
 
 
@@ -82,7 +88,7 @@ def curves_figure(rows: Sequence[Finding]) -> Figure:
 
 
 def draw_family(panel: Axes, arms: Sequence[str], curves: Curves) -> None:
-    for arm, colour in zip(arms, COLOURS, strict=False):
+    for arm, colour in zip(arms, COLOURS[: len(arms)], strict=True):
         draw_arm(panel, arm, colour, curves[arm])
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.grid(alpha=0.3)

@@ -10,10 +10,20 @@ from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
 from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
+from ..plan import lacking
 from ..records import Record
 
 # Refutations are printed first.
 WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
+
+MEANINGS = {
+    CONTRADICTED: "the rule excludes the statement as it stands: of a count or a function, it is "
+    "another; of training, the effect is not there, or smaller than the smallest of interest.",
+    REPRODUCED: "the statement holds by its rule.",
+    INCONCLUSIVE: "there are runs, and they leave it open.",
+    NOT_RUN: "nothing here can decide it: no run was made at a budget that can (numbers of smaller "
+    "ones are shown), nothing measures what it asks for yet, or it takes ImageNet.",
+}
 
 
 def by_word(found: Sequence[Finding]) -> list[Finding]:
@@ -113,6 +123,8 @@ def command(finding: Finding) -> str:
     if isinstance(statement, Computed):
         backend = head.group.backend if head else finding.claim.backend
         return f"{verb} --untrained --backend {backend} {report}"
+    if lacking(statement):
+        return ""
     if head is None:
         tier, backend = statement.decided_at[0], finding.claim.backend
         return f"{verb} --tier {tier} --backend {backend} {report}"
@@ -120,9 +132,15 @@ def command(finding: Finding) -> str:
     return f"{verb} --tier {group.tier} --backend {group.backend} --data {group.data_name} {report}"
 
 
-def commands(found: Sequence[Finding]) -> list[str]:
-    """Those of a claim's statements, each once."""
-    return list(dict.fromkeys(map(command, found)))
+def commands(found: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Those of a claim's statements, each once, with what they do."""
+    pairs = ((purpose(finding), command(finding)) for finding in found)
+    return list(dict.fromkeys(pair for pair in pairs if pair[1]))
+
+
+def purpose(finding: Finding) -> str:
+    """What a finding's command does."""
+    return "Run it again" if finding.runs else "To decide it"
 
 
 def seed_rows(finding: Finding) -> list[tuple[str, str, list[str], str, str]]:

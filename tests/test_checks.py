@@ -32,12 +32,18 @@ CONTRADICTED = {
 }  # fmt: skip
 
 
+# Half a minute: JAX compiles GoogLeNet operation by operation. Its record is committed.
+SLOW = {"jax": {"aux-heads"}}.get(BACKEND, set())
+
+
 @pytest.fixture(scope="module")
 def values():
-    """What every check gives here, in the data format that runs have, as a record would hold it."""
+    """What checks give here, in the data format that runs have, as a record would hold it."""
     before = keras.config.image_data_format()
     keras.config.set_image_data_format(DATA_FORMATS[BACKEND])
-    yield {name: json.loads(json.dumps(check())) for name, check in CHECKS.items()}
+    yield {
+        name: json.loads(json.dumps(check())) for name, check in CHECKS.items() if name not in SLOW
+    }
     keras.config.set_image_data_format(before)
 
 
@@ -56,7 +62,7 @@ def test_every_computed_statement_has_its_check_and_every_check_its_statement():
 def test_verdicts_are_those_of_the_committed_records(values):
     """On this backend, computed again."""
     for _, statement in COMPUTED:
-        if statement.kind != "measured":
+        if statement.check in values:
             committed = of_committed(statement.check, BACKEND)["result"]["values"]
             again = verdict(statement.rule, values[statement.check])[0]
             assert again == verdict(statement.rule, committed)[0], statement
@@ -65,7 +71,7 @@ def test_verdicts_are_those_of_the_committed_records(values):
 def test_exact_and_published_values_are_those_of_the_committed_records(values):
     for _, statement in COMPUTED:
         check = CHECKS.get(statement.check)
-        if check and check.__module__.endswith(("counts", "published")):
+        if statement.check in values and check.__module__.endswith(("counts", "published")):
             committed = of_committed(statement.check, BACKEND)["result"]["values"]
             assert values[statement.check] == committed
 
@@ -74,7 +80,7 @@ def test_the_contradicted_statements_are_those_and_no_others(values):
     found = {
         (claim.name, s.name)
         for claim, s in COMPUTED
-        if s.kind != "measured" and verdict(s.rule, values[s.check])[0] == "CONTRADICTED"
+        if s.check in values and verdict(s.rule, values[s.check])[0] == "CONTRADICTED"
     }
     assert found == CONTRADICTED
 

@@ -336,7 +336,7 @@ def test_it_prints_the_counts_with_their_intervals_over_the_published(folder, we
         low, high = stats.binomtest(wrong, 30).proportion_ci(method="wilson")
         assert f"{100 * wrong / 30:.2f} ({100 * low:.2f} to {100 * high:.2f})" in told
     assert "8.75" in told
-    assert re.search(r"published, measured otherwise +│ CIFAR-10 test, trained with crops and flips", told)
+    assert re.search(r"published, measured otherwise +│ CIFAR-10 test, trained with crops", told)
 
 
 def test_names_with_brackets_are_no_markup(tmp_path, images, weights):

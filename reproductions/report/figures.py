@@ -88,6 +88,7 @@ def curves_figure(rows: Sequence[Finding]) -> Figure:
 
 
 def draw_family(panel: Axes, arms: Sequence[str], curves: Curves) -> None:
+    arms = sorted(arms, key=list(ARMS).index, reverse=True)  # one colour in all figures
     for arm, colour in zip(arms, COLOURS[: len(arms)], strict=True):
         draw_arm(panel, arm, colour, curves[arm])
     panel.xaxis.get_major_locator().set_params(integer=True)

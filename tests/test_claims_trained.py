@@ -35,12 +35,6 @@ each_statement = pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: 
 each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.name)
 
 
-def test_names_are_unique():
-    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
-    for claim in CLAIMS:
-        assert len({s.name for s in claim.statements}) == len(claim.statements)
-
-
 @pytest.mark.parametrize(("statement", "effect"), MARGINS, ids=lambda x: getattr(x, "name", ""))
 def test_margins_are_at_most_half_of_what_is_published(statement, effect):
     assert 0 < statement.margin <= effect / 2 + 1e-12

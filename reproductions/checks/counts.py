@@ -10,11 +10,11 @@ from keras_ilsvrc import anatomy
 from keras_ilsvrc.blocks import branches, chain, conv, max_pool, relu, under
 from keras_ilsvrc.inception_v1 import TABLE_1, Row, inception, unit
 
+from ..claims.vgg import CHANNELS
 from .cases import last, shape
 from .graphs import Walk, network, of_kind, sentences, size, weight_layers, without_values, word
 
 VGG_COLUMNS = {"A": "vgg11", "B": "vgg13", "C": "vgg16_c", "D": "vgg16", "E": "vgg19"}
-CHANNELS = (1, 3, 16, 64, 256)
 
 
 def alexnet_size() -> dict[str, Any]:

@@ -23,12 +23,14 @@ from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, group_of, runs_in
 from .metrics import METRICS
-from .plan import Spec, alone, checks, lacking, minutes, owed, wanted
+from .plan import alone, checks, minutes, owed, runs_of, wanted
 from .progress import listener
 from .records import Record, Store
 from .rerun import command, differences
 from .rerun import rerun as run_again
 from .run import Crew, RunError
+from .spec import Spec
+from .sweep import exploration
 from .tiers import MEANT_FOR, TIERS
 
 COMMITTED = Path(__file__).parent / "records"
@@ -69,6 +71,7 @@ class Chosen:
     data: str
     records: Path
     arrays: dict[str, Any] = field(default_factory=dict)
+    identity: dict[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> list[Claim]:
@@ -76,21 +79,49 @@ class Chosen:
         every = CLAIMS if self.every or self.untrained else FLAGSHIP
         return [CLAIMS[name] for name in self.claims or every]
 
+    @property
+    def statements(self) -> list[Trained]:
+        """Those of the claims that need training, and have seeds at the tier."""
+        if self.untrained:
+            return []
+        return [s for claim in self.judged for s in claim.trained if self.tier in s.seeds]
+
+    def load(self) -> None:
+        """The data, where some statement needs them."""
+        if not self.statements:
+            return
+        data = load(self.data, TIERS[self.tier])
+        self.identity.update(data.identity())
+        if data.name == "embedded" and self.data == "auto" and self.tier != "smoke":
+            say(why_embedded())
+        told = self.identity["sha256"][:16]
+        say(f"Data: {data.name} {data.version}, {told}. {copy_note(self.identity)}")
+        self.arrays.update(batches.at_tier(data, TIERS[self.tier]))
+
     def runs(self) -> dict[str, Spec]:
         """What is wanted, by key: checks, then training, whose data are loaded."""
         wanted_checks = checks(self.judged, self.backend)
-        tier = TIERS[self.tier]
-        asked = {} if self.untrained else wanted(self.judged, tier, self.backend, {}, self.seeds)
-        if not asked:
+        if not self.statements:
             return wanted_checks
-        data = load(self.data, tier)
-        identity = data.identity()
-        if data.name == "embedded" and self.data == "auto" and tier.name != "smoke":
-            say(why_embedded())
-        say(f"Data: {data.name} {data.version}, {identity['sha256'][:16]}. {copy_note(identity)}")
-        self.arrays.update(batches.at_tier(data, tier))
-        training = wanted(self.judged, tier, self.backend, identity, self.seeds)
+        training = wanted(
+            self.judged, TIERS[self.tier], self.backend, self.identity,
+            explored_in(self.records), self.seeds,
+        )  # fmt: skip
         return wanted_checks | training
+
+    def explorations(self) -> dict[str, Spec]:
+        """What is to be explored next, by key."""
+        explored, tier = explored_in(self.records), TIERS[self.tier]
+        runs: dict[str, Spec] = {}
+        for statement in self.statements:
+            runs |= exploration(statement, tier, self.backend, self.identity, explored)
+        return {key: spec for key, spec in runs.items() if key not in explored}
+
+
+def explored_in(folder: Path) -> dict[str, Record]:
+    """The committed explorations, and those of a folder of records."""
+    folders = dict.fromkeys((COMMITTED / "explored", folder / "explored"))
+    return {k: record for path in folders for k, record in Store(path).read().items()}
 
 
 def choosing_runs(verb: Callable[[Chosen], None]) -> Callable:
@@ -178,6 +209,7 @@ def plan(chosen: Chosen) -> None:
     Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
     """
     present = Store(chosen.records).read()
+    chosen.load()
     wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
     known = [*present.values(), *Store(COMMITTED).read().values()]
@@ -209,6 +241,7 @@ def run(chosen: Chosen) -> None:
     store = Store(chosen.records)
     store.check_writable()
     present = store.read()
+    chosen.load()
     wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
     tell_lacking(chosen)
@@ -228,6 +261,24 @@ def run(chosen: Chosen) -> None:
 
 
 @app.command()
+@choosing_runs
+def explore(chosen: Chosen) -> None:
+    """Train on seeds from 1000 on, which are never judged: learning rates first, then spreads.
+
+    Records go to the folder `explored` in --records. What is there, or committed, chooses the
+    learning rates of `run`.
+    """
+    store = Store(chosen.records / "explored")
+    store.check_writable()
+    chosen.load()
+    while runs := chosen.explorations():
+        say(f"{len(runs)} runs to explore, before what they choose is known.")
+        with listener(console, runs) as progress:
+            if not Crew(store, chosen.arrays, chosen.jobs, progress).work(runs):
+                sys.exit(1)
+
+
+@app.command()
 @records_option
 @click.option("--output", type=folder, help="Where it goes; default: the folder of records.")
 @click.option(
@@ -244,10 +295,10 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
             f"there is no folder {records}: `run` makes it, or name one with --records."
         )
     Store(output or records).check_writable()
-    found = findings(CLAIMS.values(), Store(records).read())
-    other = findings(CLAIMS.values(), Store(beside).read()) if beside else None
+    found = found_in(records)
+    other = found_in(beside) if beside else None
     print_verdicts(found, other)
-    for path in write(Store(records), output or records):
+    for path in write(Store(records), explored_in(records), output or records):
         say(f"Written: {path}")
 
 
@@ -305,22 +356,38 @@ def tell_surroundings(record: Record, store: Store) -> None:
 
 
 def tell_lacking(chosen: Chosen) -> None:
-    """Say of claims that were named which statements no run can settle yet."""
+    """Say of claims that were named which statements these runs do not settle, and why."""
     if chosen.untrained:
         return
+    explored, tier = explored_in(chosen.records), TIERS[chosen.tier]
     for statement in (s for name in chosen.claims for s in CLAIMS[name].statements):
         if isinstance(statement, OnImageNet):
             say(f"Not run here: {statement.says}: {statement.command}")
-        elif isinstance(statement, Trained) and (lacks := lacking(statement)):
-            say(f"Not run yet: {statement.says}: nothing gives {' or '.join(lacks)}.")
+        elif isinstance(statement, Trained) and not runs_of(
+            statement, tier, chosen.backend, chosen.identity, explored
+        ):
+            say(f"Not run: {statement.says}: {why_no_runs(statement, chosen.tier)}.")
+
+
+def why_no_runs(statement: Trained, tier: str) -> str:
+    if tier not in statement.seeds:
+        return f"it is judged at {', '.join(statement.decided_at)}"
+    return f"its learning rates are not explored at the {tier} tier: `explore` does that"
+
+
+def found_in(folder: Path) -> list[Finding]:
+    return findings(CLAIMS.values(), Store(folder).read(), explored_in(folder))
 
 
 def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Finding]:
     """What the groups of runs that were asked for say, whatever else the folder holds."""
     groups, records = {group_of(spec) for spec in runs.values()}, store.read()
+    explored = explored_in(chosen.records)
     kinds = (Computed,) if chosen.untrained else (Computed, Trained, OnImageNet)
     return [
-        Finding(claim, s, tuple(r for g in groups if (r := runs_in(s, g, records)).records))
+        Finding(
+            claim, s, tuple(r for g in groups if (r := runs_in(s, g, records, explored)).records)
+        )
         for claim in chosen.judged
         for s in claim.statements
         if isinstance(s, kinds)

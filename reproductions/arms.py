@@ -68,7 +68,7 @@ ARMS = {
         Arm("vgg-13", "VGG", {"depth": 13}),
         Arm("vgg-16", "VGG", {"depth": 16}),
         Arm("vgg-11-bn", "VGG", VGG_11_BN),
-        Arm("vgg-11-bn-transferred", "VGG", VGG_11_BN, {"start": "trained on classes 0 to 4"}),
+        Arm("vgg-11-bn-transferred", "VGG", VGG_11_BN, {"start": "0 to 4"}),
         # A learning rate of 0: only the moving averages of normalization come to fit the images.
         Arm("vgg-11-bn-untrained", "VGG", VGG_11_BN, {"schedule": ((0, 0.0), (1, 0.0))}),
         # GoogLeNet; the heads' losses weigh 0.3 each, as in the paper: 1.6 in all.

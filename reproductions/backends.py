@@ -25,14 +25,22 @@ def settings() -> dict[str, str]:
     }
 
 
-def fed(images: np.ndarray, labels: np.ndarray | None = None, *, batch_size: int) -> dict[str, Any]:
+def oriented(images: np.ndarray) -> np.ndarray:
+    """Images (n, height, width, 3) as models take them.
+
+    In channels_first they are a view of other order: memory keeps the channels last, which is how
+    PyTorch's kernels want them.
+    """
+    first = keras.config.image_data_format() == "channels_first"
+    return images.transpose(0, 3, 1, 2) if first else images
+
+
+def fed(images: np.ndarray, labels: Any = None, *, batch_size: int) -> dict[str, Any]:
     """Arguments of `fit`, or without labels of `predict`, that no step waits for.
 
-    `images` are (n, height, width, 3). In channels_first they are a view of other order: memory
-    keeps the channels last, which is how PyTorch's kernels want them.
+    `images` are (n, height, width, 3), `labels` an array or one for each output.
     """
-    if keras.config.image_data_format() == "channels_first":
-        images = images.transpose(0, 3, 1, 2)
+    images = oriented(images)
     if keras.backend.backend() == "tensorflow":
         return {"x": dataset(images if labels is None else (images, labels), batch_size)}
     return {"x": images, "batch_size": batch_size} | ({} if labels is None else {"y": labels})

@@ -1,10 +1,12 @@
 """Arrays to augmented batches, as pure functions of (seed, epoch): equal on every backend."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .data import Data
-from .recipes import Recipe
+from .recipes import Classes, Inputs, Recipe
 from .seeds import generator
 from .tiers import Tier
 
@@ -20,6 +22,13 @@ def standardised(images: np.ndarray) -> np.ndarray:
     standard = np.multiply(rows, scale, dtype="float32")
     standard -= shift
     return standard.reshape(images.shape)
+
+
+def scaled(images: np.ndarray, inputs: Inputs | None) -> np.ndarray:
+    """uint8 in [0, 255] -> float32, as a recipe's `inputs` says."""
+    if inputs is None:
+        return standardised(images)
+    return np.multiply(images, 1 / 255 if inputs == "0 to 1" else 1, dtype="float32")
 
 
 def shrunk(images: np.ndarray, size: int) -> np.ndarray:
@@ -43,6 +52,37 @@ def at_tier(data: Data, tier: Tier) -> dict[str, np.ndarray]:
         "test_images": shrunk(data.test_images[:tested], tier.image_size),
         "test_labels": data.test_labels[:tested],
     }
+
+
+def portion(arrays: Mapping[str, np.ndarray], count: int, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Of the arrays at a tier the first `count` training images, and of both splits what the
+    recipe's classes and labels leave.
+    """
+    arrays = {name: array[:count] if "train" in name else array for name, array in arrays.items()}
+    parts: dict[str, np.ndarray] = {}
+    for split in ("train", "test"):
+        labels = arrays[f"{split}_labels"]
+        kept = of_classes(labels, recipe.classes)
+        if split == "train" and recipe.labels_per_class:
+            kept &= occurrence(labels) < recipe.labels_per_class
+        parts |= {
+            f"{split}_{what}": arrays[f"{split}_{what}"][kept] for what in ("images", "labels")
+        }
+    return parts
+
+
+def of_classes(labels: np.ndarray, classes: Classes | None) -> np.ndarray:
+    """Which labels are among the classes."""
+    first, last = map(int, (classes or "0 to 9").split(" to "))
+    return (labels >= first) & (labels <= last)
+
+
+def occurrence(labels: np.ndarray) -> np.ndarray:
+    """How many equal labels stand before each."""
+    places = np.zeros(len(labels), int)
+    for label in np.unique(labels):
+        places[labels == label] = np.arange((labels == label).sum())
+    return places
 
 
 def order(n: int, seed: int, epoch: int) -> np.ndarray:

@@ -10,8 +10,9 @@ from .canonical import key_of
 from .claims import Claim, Computed, OnImageNet, Statement, Trained
 from .judge import NOT_RUN, Values, Verdict, judge
 from .metrics import METRICS
-from .plan import Spec, check_spec, checks, lacking, runs_of, wanted
+from .plan import checks, runs_of, wanted
 from .records import Record
+from .spec import Spec, check_spec
 from .tiers import TIERS
 
 
@@ -68,7 +69,8 @@ class Runs:
         """The metric of each run; None: it diverged."""
         assert isinstance(self.statement, Trained)
         metric = METRICS[self.statement.metric]
-        return {pair: metric.of(r["result"]) for pair, r in self.records.items()}
+        level = self.statement.level
+        return {pair: metric.of(r["result"], level) for pair, r in self.records.items()}
 
     @property
     def checked(self) -> dict[str, Any]:
@@ -117,17 +119,17 @@ class Finding:
             return f"only ImageNet decides it: {self.statement.command}"
         if isinstance(self.statement, Computed):
             return "there is no record of its check"
-        if lacks := lacking(self.statement):
-            return f"its runs are declared, but nothing gives {' or '.join(lacks)} yet"
         return judge(self.statement, self.statement.decided_at[0], {}).reason
 
 
-def findings(claims: Collection[Claim], records: Mapping[str, Record]) -> list[Finding]:
-    """What the records say of each statement."""
+def findings(
+    claims: Collection[Claim], records: Mapping[str, Record], explored: Mapping[str, Record]
+) -> list[Finding]:
+    """What the records say of each statement, at the learning rates that exploration chose."""
     specs = (record["spec"] for record in records.values())
     groups = {group_of(spec) for spec in specs if spec.get("tier", {"name": ""})["name"] in KNOWN}
     return [
-        Finding(claim, statement, ranked(claim, statement, groups, records))
+        Finding(claim, statement, ranked(claim, statement, groups, records, explored))
         for claim in claims
         for statement in claim.statements
     ]
@@ -137,13 +139,17 @@ KNOWN = ("", *TIERS)
 
 
 def ranked(
-    claim: Claim, statement: Statement, groups: Iterable[Group], records: Mapping[str, Record]
+    claim: Claim,
+    statement: Statement,
+    groups: Iterable[Group],
+    records: Mapping[str, Record],
+    explored: Mapping[str, Record],
 ) -> tuple[Runs, ...]:
     """The groups that have runs of a statement; first the highest complete tier on its backend.
 
     Where there are none on CIFAR-10 or on that backend, those there are come first.
     """
-    found = (runs_in(statement, group, records) for group in groups)
+    found = (runs_in(statement, group, records, explored) for group in groups)
     return tuple(
         sorted((runs for runs in found if runs.records), key=lambda r: rank(claim, r), reverse=True)
     )
@@ -163,11 +169,16 @@ def rank(claim: Claim, runs: Runs) -> tuple:
     )
 
 
-def runs_in(statement: Statement, group: Group, records: Mapping[str, Record]) -> Runs:
+def runs_in(
+    statement: Statement,
+    group: Group,
+    records: Mapping[str, Record],
+    explored: Mapping[str, Record],
+) -> Runs:
     """A statement's runs in a group."""
     specs: dict[tuple[str, int], Spec] = {}
     if isinstance(statement, Trained) and group.tier:
-        specs = runs_of(statement, TIERS[group.tier], group.backend, group.data)
+        specs = runs_of(statement, TIERS[group.tier], group.backend, group.data, explored)
     elif isinstance(statement, Computed) and not group.tier:
         specs = {(statement.check, 0): check_spec(statement.check, group.backend)}
     keys = {pair: key_of(spec) for pair, spec in specs.items()}
@@ -175,7 +186,9 @@ def runs_in(statement: Statement, group: Group, records: Mapping[str, Record]) -
     return Runs(statement, group, present, len(specs))
 
 
-def superseded(claims: Collection[Claim], records: Mapping[str, Record]) -> dict[str, Record]:
+def superseded(
+    claims: Collection[Claim], records: Mapping[str, Record], explored: Mapping[str, Record]
+) -> dict[str, Record]:
     """Records of arms, recipes, tiers, checks or numerics that are no longer what claims ask for.
 
     Seeds beyond those that are judged are not superseded.
@@ -187,5 +200,6 @@ def superseded(claims: Collection[Claim], records: Mapping[str, Record]) -> dict
             current |= set(checks(claims, group.backend))
         elif group.tier in TIERS:
             seeds = record["spec"]["seed"] + 1
-            current |= set(wanted(claims, TIERS[group.tier], group.backend, group.data, seeds))
+            tier = TIERS[group.tier]
+            current |= set(wanted(claims, tier, group.backend, group.data, explored, seeds))
     return {key: record for key, record in records.items() if key not in current}

@@ -114,22 +114,12 @@ class Jitter(keras.layers.Layer):
 
 def jitter(amount: float) -> Block:
     """`Jitter`; with amount 0 the identity."""
-    return drawn("jitter", partial(Jitter, amount, channel_axis())) if amount else identity
+    return lambda x: Jitter(amount, channel_axis(), name=named("jitter"))(x) if amount else x
 
 
 def dropped(rate: float) -> Block:
     """`keras.layers.Dropout`; with rate 0 the identity."""
-    return drawn("dropout", partial(keras.layers.Dropout, rate)) if rate else identity
-
-
-def drawn(leaf: str, layer: Callable[..., Block]) -> Block:
-    """A layer whose seed is its name's: unseeded ones would draw otherwise in each process."""
-
-    def apply(x: KerasTensor) -> KerasTensor:
-        name = named(leaf)
-        return layer(seed=crc32(name.encode()) % 2**31, name=name)(x)
-
-    return apply
+    return lambda x: keras.layers.Dropout(rate, name=named("dropout"))(x) if rate else x
 
 
 ACTIVATIONS: dict[str, Callable[[], Block]] = {"relu": relu, "sigmoid": sigmoid}
@@ -227,13 +217,26 @@ def built(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
     if "depth" in options:
         options["depth"] = dict(tier.depths).get(arm["depth"], arm["depth"])
     builder = OWN.get(arm["network"]) or getattr(cifar, arm["network"])
-    return builder(
+    model = builder(
         **options,
         **sized(arm["network"], tier.width),
         input_shape=image_shape(tier.image_size),
         classifier_activation=None,
         kernel_initializer="zeros",  # the trainer draws them; JAX would compile each draw
     )
+    drops = any(isinstance(layer, DRAWING) for layer in model.layers)
+    return keras.models.clone_model(model, clone_function=seeded) if drops else model
+
+
+DRAWING = keras.layers.Dropout | Jitter
+
+
+def seeded(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A layer like it; of one that draws with a seed, without which PyTorch draws from elsewhere."""
+    config = layer.get_config()
+    if isinstance(layer, DRAWING):
+        config["seed"] = crc32(layer.name.encode()) % 2**31
+    return layer.__class__.from_config(config)
 
 
 def sized(name: str, width: int) -> dict[str, int]:

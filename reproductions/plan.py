@@ -3,63 +3,15 @@
 import math
 import statistics
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields, replace
 from typing import Any
 
-from .arms import ARMS
 from .canonical import key_of
 from .claims import Claim, Trained
 from .metrics import METRICS
-from .recipes import RECIPES, Recipe
+from .records import Record
+from .spec import Spec, check_spec, spec_of
+from .sweep import rate_of
 from .tiers import Tier
-
-# Part of every key of a training run. Raised in the commit that changes the golden loss curve of
-# tests/test_train.py; older records stay and are shown as superseded.
-NUMERICS = 2
-# The same for checks: raised when one is changed so that its values change.
-CHECKS = 2
-
-Spec = dict[str, Any]
-SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
-
-
-def spec_of(
-    arm: str,
-    tier: Tier,
-    seed: int,
-    backend: str,
-    data: Mapping[str, str],
-    held: Mapping[str, Any] | None = None,
-) -> Spec:
-    """All that a run's result depends on, but for the machine and the versions.
-
-    `held` is what it holds otherwise than the tier's recipe, beside what its arm does.
-    """
-    recipe = replace(RECIPES[tier.recipe], **(held or {}), **ARMS[arm].training)
-    return {
-        "arm": ARMS[arm].spec(),
-        "recipe": asdict(recipe),
-        "tier": asdict(tier),
-        "data": dict(data),
-        "seed": seed,
-        "backend": backend,
-        "numerics": NUMERICS,
-    }
-
-
-def check_spec(check: str, backend: str) -> Spec:
-    """The spec of a check, which has neither tier nor seed."""
-    return {"arm": {"name": check}, "backend": backend, "checks": CHECKS}
-
-
-def lacking(statement: Trained) -> list[str]:
-    """What its runs would need that nothing does yet."""
-    settings = {**statement.held}
-    for arm in statement.contrast:
-        settings |= ARMS[arm].training
-    lacks = [f"the setting {name!r}" for name in settings if name not in SETTINGS]
-    lacks += ["a sweep of learning rates"] * bool(statement.rates)
-    return lacks + [f"the metric {statement.metric!r}"] * (not METRICS[statement.metric].place)
 
 
 def runs_of(
@@ -67,17 +19,24 @@ def runs_of(
     tier: Tier,
     backend: str,
     data: Mapping[str, str],
+    explored: Mapping[str, Record],
     seeds: int | None = None,
 ) -> dict[tuple[str, int], Spec]:
-    """The runs that judge a statement at `tier`, by (arm, seed); none where something is lacking.
+    """The runs that judge a statement at `tier`, by (arm, seed); none where it has no seeds there,
+    or an arm's learning rate has still to be explored.
 
     `seeds` replaces the number of seeds that the statement declares.
     """
-    if lacking(statement) or tier.name not in statement.seeds:
+    if tier.name not in statement.seeds:
         return {}
+    arms = statement.contrast
+    rates = {arm: rate_of(statement, arm, tier, backend, data, explored) for arm in arms}
+    if statement.rates and None in rates.values():
+        return {}
+    watched = METRICS[statement.metric].watched
     return {
-        (arm, seed): spec_of(arm, tier, seed, backend, data, statement.held)
-        for arm in statement.contrast
+        (arm, seed): spec_of(arm, tier, seed, backend, data, statement.held, rates[arm], watched)
+        for arm in arms
         for seed in range(seeds or statement.seeds[tier.name])
     }
 
@@ -87,19 +46,19 @@ def wanted(
     tier: Tier,
     backend: str,
     data: Mapping[str, str],
+    explored: Mapping[str, Record],
     seeds: int | None = None,
 ) -> dict[str, Spec]:
-    """The runs that judge `claims` at `tier`, by key, the longest first; runs are shared."""
+    """The runs that judge `claims` at `tier`, by key, the shortest first; runs are shared."""
     specs = [
         spec
         for claim in claims
         for statement in claim.trained
-        for spec in runs_of(statement, tier, backend, data, seeds).values()
+        for spec in runs_of(statement, tier, backend, data, explored, seeds).values()
     ]
-    # So that few cores are idle at the end; the seeds of an arm follow each other, since a process
-    # keeps the last model that it compiled.
+    # The seeds of an arm follow each other: a process keeps the last model that it compiled.
     specs.sort(key=lambda spec: (spec["arm"]["name"], spec["seed"]))
-    return {key_of(spec): spec for spec in sorted(specs, key=effort, reverse=True)}
+    return {key_of(spec): spec for spec in sorted(specs, key=effort)}
 
 
 def checks(claims: Collection[Claim], backend: str) -> dict[str, Spec]:

@@ -7,8 +7,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from .plan import Spec
 from .records import Record
+from .spec import Spec
 
 
 class Plain:

@@ -1,6 +1,10 @@
 """What is held between runs: how networks are trained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+Inputs = Literal["0 to 1", "0 to 255"]
+Classes = Literal["0 to 4", "5 to 9"]
 
 
 @dataclass(frozen=True)
@@ -11,6 +15,10 @@ class Recipe:
     pairs joined by straight lines. `weight_decay` times the weights is added to every gradient
     before momentum. A training image is flipped every second time, and cut at random from a
     frame of `pad` black pixels.
+
+    None is as usual: `inputs` standardised, all `classes`, all their labels (else the first
+    `labels_per_class` of each), the loss times 1 (`loss_scale`). `start` names classes on which
+    the same net was trained before, by the tier's own recipe; its last layer is drawn anew.
     """
 
     name: str
@@ -21,6 +29,20 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     initializer: str = "he_normal"
+    inputs: Inputs | None = None
+    classes: Classes | None = None
+    labels_per_class: int | None = None
+    loss_scale: float | None = None
+    start: Classes | None = None
+
+    def spec(self) -> dict[str, Any]:
+        """As a run's spec has it: a setting that is as usual is absent."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def at(self, rate: float) -> "Recipe":
+        """The same with `rate` at the schedule's peak."""
+        peak = max(value for _, value in self.schedule)
+        return replace(self, schedule=tuple((t, value / peak * rate) for t, value in self.schedule))
 
 
 RECIPES = {

@@ -12,9 +12,9 @@ import numpy as np
 from . import batches
 from .data import load
 from .errors import InputError
-from .plan import CHECKS, NUMERICS, Spec
 from .records import Record
 from .run import Worker, kind_of
+from .spec import CHECKS, NUMERICS, Spec
 from .tiers import Tier
 
 VERSIONS = {"numerics": NUMERICS, "checks": CHECKS}

@@ -21,8 +21,8 @@ import numpy as np
 from .canonical import canonical
 from .environment import available_cores, code, environment, threads_environment
 from .errors import InputError
-from .plan import Spec
 from .records import Record, Store, new_record
+from .spec import Spec
 
 
 class Listener(Protocol):
@@ -58,6 +58,8 @@ class Worker:
                 text=True,
                 env={
                     "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+                    # TensorFlow uses oneDNN unasked on newer CPUs alone; 2.3 times as fast.
+                    "TF_ENABLE_ONEDNN_OPTS": "1",
                     # oneDNN then keeps what it has prepared: 2 % faster, to the same bits.
                     "TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE": "false",
                     **os.environ,

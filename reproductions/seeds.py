@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-ROLES = ("weights", "order", "flip", "crop", "embedded data", "check")
+ROLES = ("weights", "order", "flip", "crop", "embedded data", "check", "dropout", "noise")
 
 
 def generator(seed: int, role: str, *key: int | str) -> np.random.Generator:

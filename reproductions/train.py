@@ -13,11 +13,13 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -26,13 +28,15 @@ from keras import ops
 import keras_ilsvrc
 
 from .backends import configure, fed, settings
-from .batches import augmented, order, standardised
+from .batches import augmented, order, portion, scaled
 from .canonical import canonical
 from .child import Emit, serve
 from .networks import built
-from .recipes import Recipe
+from .objective import compile_model, targets, weights
+from .recipes import RECIPES, Recipe
 from .seeds import generator
 from .tiers import Tier
+from .watch import WATCHES, Batch, Subject, Watch
 
 Arrays = Mapping[str, np.ndarray]
 Start = list[tuple[keras.Variable, np.ndarray]]
@@ -42,10 +46,15 @@ Start = list[tuple[keras.Variable, np.ndarray]]
 
 
 def initialise(model: keras.Model, seed: int, initializer: str = "he_normal") -> None:
-    """Draws for kernels, keyed by (seed, variable path); constants stay as built."""
+    """Draws for kernels, keyed by (seed, variable path), and for layers that draw; constants stay
+    as built.
+    """
     for variable in model.variables:
         if len(variable.shape) > 1:
             variable.assign(INITIALIZERS[initializer](variable.shape, seed, variable.path))
+        elif variable.name == "seed_generator_state":
+            drawn = generator(seed, "dropout", variable.path).integers(2**31)
+            variable.assign(np.array((drawn, 0), "uint32"))
 
 
 def he_normal(shape: tuple[int, ...], seed: int, path: str) -> np.ndarray:
@@ -123,14 +132,40 @@ class SGD(type(keras.optimizers.SGD())):  # type: ignore[misc]
 # --- training ---------------------------------------------------------------------------------
 
 
-def epoch_of(
-    arrays: Arrays, recipe: Recipe, seed: int, epoch: int, steps: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The images and labels of the full batches of one epoch, at most `steps` of them."""
-    n = len(arrays["train_labels"])
-    chosen = order(n, seed, epoch)[: min(steps, n // recipe.batch_size) * recipe.batch_size]
-    images = augmented(arrays["train_images"], recipe, seed, epoch)[chosen]
-    return standardised(images), arrays["train_labels"][chosen]
+class Stream:
+    """The batches of a run: full ones, of each epoch's own order and augmentation. They have as
+    many images as the recipe says, or all there are.
+    """
+
+    def __init__(self, arrays: Arrays, recipe: Recipe, seed: int):
+        self.arrays, self.recipe, self.seed = arrays, recipe, seed
+        images = len(arrays["train_labels"])
+        self.batch_size = min(recipe.batch_size, images)
+        self.per_epoch = images // self.batch_size
+        self.epoch = lru_cache(maxsize=1)(self.drawn)  # it may be asked for in parts
+
+    def drawn(self, epoch: int) -> Batch:
+        """The images and labels of an epoch's full batches."""
+        arrays, recipe = self.arrays, self.recipe
+        n = len(arrays["train_labels"])
+        chosen = order(n, self.seed, epoch)[: self.per_epoch * self.batch_size]
+        images = augmented(arrays["train_images"], recipe, self.seed, epoch)[chosen]
+        return scaled(images, recipe.inputs), arrays["train_labels"][chosen]
+
+    def between(self, begin: int, end: int) -> Batch:
+        """Those of the steps from `begin` on, before `end`."""
+        parts = list(self.parts(begin, end))
+        images, labels = zip(*parts, strict=True)
+        # One part is a view.
+        return parts[0] if len(parts) == 1 else (np.concatenate(images), np.concatenate(labels))
+
+    def parts(self, begin: int, end: int) -> Iterator[Batch]:
+        """Of each epoch."""
+        for epoch in range(begin // self.per_epoch, -(-end // self.per_epoch)):
+            images, labels = self.epoch(epoch)
+            places = (step - epoch * self.per_epoch for step in (begin, end))
+            first, last = (max(0, place) * self.batch_size for place in places)
+            yield images[first:last], labels[first:last]
 
 
 class Progress(keras.callbacks.Callback):
@@ -150,8 +185,9 @@ class Progress(keras.callbacks.Callback):
 
 
 def predicted(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Logits in evaluation mode, as float64."""
-    return model.predict(**fed(images, batch_size=500), verbose=0).astype("float64")
+    """Logits in evaluation mode, those of the first output, as float64."""
+    logits = model.predict(**fed(images, batch_size=500), verbose=0)
+    return (logits if len(model.outputs) == 1 else logits[0]).astype("float64")
 
 
 def judged(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -168,14 +204,6 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
 
 
-def compile_for_training(model: keras.Model, optimizer: keras.Optimizer) -> None:
-    """With all variables made: TensorFlow traces a step that makes some twice."""
-    optimizer.build(model.trainable_variables)
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=[accuracy])
-
-
 def untrained(spec: Mapping[str, Any]) -> keras.Model:
     """The model of a run, compiled, its kernels zeros and all else as built."""
     kind = {name: spec[name] for name in ("arm", "recipe", "tier")}
@@ -185,41 +213,68 @@ def untrained(spec: Mapping[str, Any]) -> keras.Model:
     return model
 
 
-@lru_cache(maxsize=1)  # runs of other seeds follow, and to trace a model takes seconds
+# Runs of other seeds follow, and to trace a model takes seconds; some train two, in turn.
+@lru_cache(maxsize=2)
 def compiled(kind: bytes, data_format: str) -> tuple[keras.Model, Start]:
     """A model, and the values that all its variables and its optimizer's have before a run."""
     spec = json.loads(kind)
     tier, recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
     model = built(spec["arm"], tier)
-    compile_for_training(model, SGD(rates(recipe, tier.steps), recipe, model))
+    optimizer = SGD(rates(recipe, tier.steps), recipe, model)
+    compile_model(model, optimizer, weights(model, recipe.loss_scale))
     variables = [*model.variables, *model.optimizer.variables]
     return model, [(v, np.array(ops.convert_to_numpy(v.value))) for v in variables]
 
 
-def trained_epoch(
-    model: keras.Model,
-    batches: tuple[np.ndarray, np.ndarray],
-    batch_size: int,
-    progress: Progress,
-) -> tuple[dict[str, float], int]:
-    """Train an epoch; its running loss and error, its last step's gradient norms; its images."""
-    data = fed(*batches, batch_size=batch_size)
+class Stretch(NamedTuple):
+    """What training some steps gave, and what it took."""
+
+    loss: float
+    error: float
+    images: int
+    seconds: float
+
+
+def trained_on(model: keras.Model, batches: Batch, batch_size: int, progress: Progress) -> Stretch:
+    """Train on each batch once."""
+    started = time.monotonic()
+    images, labels = batches
+    data = fed(images, targets(model, labels), batch_size=batch_size)
     history = model.fit(**data, verbose=0, shuffle=False, callbacks=[progress]).history
-    first, last = ops.convert_to_numpy(model.optimizer.norms.value)
-    row = {
-        "running_loss": history["loss"][0],
-        "running_error": 1 - history["accuracy"][0],
-        "gradient_norm_first": float(first),
-        "gradient_norm_last": float(last),
-    }
-    return row, len(batches[1])
+    (accuracy,) = (column for name, column in history.items() if name.endswith("accuracy"))
+    seconds = time.monotonic() - started
+    return Stretch(history["loss"][0], 1 - accuracy[0], len(labels), seconds)
 
 
-def examination(tier: Tier, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+def joined(stretches: Sequence[Stretch]) -> Stretch:
+    """As if they had been one."""
+    images = sum(s.images for s in stretches)
+    loss, error = (sum(s[i] * (s.images / images) for s in stretches) for i in range(2))
+    return Stretch(loss, error, images, sum(s.seconds for s in stretches))
+
+
+def examination(tier: Tier, arrays: Arrays, recipe: Recipe) -> Batch:
     """Images and labels: the measured training images, then all test images."""
     n = tier.measured_train
     images = np.concatenate((arrays["train_images"][:n], arrays["test_images"]))
-    return standardised(images), np.concatenate((arrays["train_labels"][:n], arrays["test_labels"]))
+    labels = np.concatenate((arrays["train_labels"][:n], arrays["test_labels"]))
+    return scaled(images, recipe.inputs), labels
+
+
+def fitted(tier: Tier, arrays: Arrays) -> Tier:
+    """The tier, measuring no more than there is."""
+    train, test = (len(arrays[f"{split}_labels"]) for split in ("train", "test"))
+    measured = min(tier.measured_train, train), min(tier.measured_test, test)
+    return replace(tier, measured_train=measured[0], measured_test=measured[1])
+
+
+def examined_after(tier: Tier, stream: Stream) -> set[int]:
+    """After which steps errors are measured: at the end of an epoch, once half as many images as
+    that takes have been trained on; and at the end.
+    """
+    looked_at = tier.measured_train + tier.measured_test
+    epochs = -(-looked_at // (2 * stream.per_epoch * stream.batch_size))
+    return {*range(0, tier.steps, epochs * stream.per_epoch), tier.steps} - {0}
 
 
 def examined(
@@ -252,9 +307,15 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def columns(rows: list[dict[str, float]]) -> dict[str, list[float | None]]:
-    """Rows of equal names as columns of rounded numbers, small enough for a record."""
-    return {name: [rounded(row[name]) for row in rows] for name in rows[0]}
+def columns(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
+    """Rows as columns of rounded numbers, small enough for a record; None where a row has none."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = {name: [row.get(name) for row in rows] for name in names}
+    return {name: [None if x is None else rounded(x) for x in column]
+            for name, column in table.items()}  # fmt: skip
+
+
+# --- a run ------------------------------------------------------------------------------------
 
 
 def train(
@@ -266,45 +327,140 @@ def train(
         Its result, a pure function of the spec and the environment, and columns of each epoch's
         seconds and images a second. A run that diverges ends early, with its reason.
     """
-    tier, recipe, seed = Tier(**spec["tier"]), Recipe(**spec["recipe"]), spec["seed"]
+    recipe = Recipe(**spec["recipe"])
     model = untrained(spec)
-    initialise(model, seed, recipe.initializer)
+    initialise(model, spec["seed"], recipe.initializer)
+    if recipe.start:
+        body = body_trained(spec, arrays)
+        for variable in model.variables:
+            if variable.path in body:
+                variable.assign(body[variable.path])
     initial = digest(model)
-    rate = rates(recipe, tier.steps)
-    images, labels = examination(tier, arrays)
-    rows: list[dict[str, float]] = []
-    timings: list[dict[str, float]] = []
-    step, reason = 0, None
-    emit({"step": 0, "epoch": 1, "loss": None})
-    while step < tier.steps and not reason:
-        epoch, started = len(rows) + 1, time.monotonic()
-        row, count = trained_epoch(
-            model,
-            epoch_of(arrays, recipe, seed, epoch - 1, tier.steps - step),
-            recipe.batch_size,
-            Progress(emit, epoch, step),
-        )
-        seconds = time.monotonic() - started
-        step += count // recipe.batch_size
-        row |= {"epoch": epoch, "step": step, "learning_rate": float(rate[step - 1])}
-        reason = divergence(model, row)
-        # All test images are looked at once, at the end.
-        seen = None if reason or step == tier.steps else tier.measured_train + tier.measured_test
-        errors, final = examined(model, tier, images[:seen], labels[:seen])
-        rows.append(row | errors)
-        timings.append({"seconds": seconds, "images_per_second": count / seconds})
-        emit({name: rounded(value) for name, value in (rows[-1] | timings[-1]).items()})
+    run = Run(spec, arrays, model, emit)
+    run.go()
     result = {
-        "outcome": "diverged" if reason else "finished",
-        "reason": reason,
+        "outcome": "diverged" if run.reason else "finished",
+        "reason": run.reason,
         "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
         "macs_per_image": keras_ilsvrc.anatomy.profile(model).macs,
         "initial_sha256": initial,
         "weights_sha256": digest(model),
-        "curves": columns(rows),
-        "final": {name: rounded(value) for name, value in final.items()},
+        "curves": columns(run.rows),
+        "final": {name: rounded(value) for name, value in run.final.items()},
     }
-    return result, columns(timings)
+    if run.watch:
+        result["watched"] = columns(run.looks)
+    return result, columns(run.timings)
+
+
+class Run:
+    """A run on its way: `rows` of what was measured, `looks` of what was watched."""
+
+    def __init__(self, spec: Mapping[str, Any], arrays: Arrays, model: keras.Model, emit: Emit):
+        tier, self.recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
+        arrays = portion(arrays, tier.train_images, self.recipe)
+        self.tier = fitted(tier, arrays)
+        self.model, self.emit = model, emit
+        self.stream = Stream(arrays, self.recipe, spec["seed"])
+        self.images, self.labels = examination(self.tier, arrays, self.recipe)
+        self.rate = rates(self.recipe, tier.steps)
+        self.watch = self.watching(spec, arrays)
+        self.rows: list[dict[str, float]] = []
+        self.timings: list[dict[str, float]] = []
+        self.looks: list[dict[str, Any]] = []
+        self.final: dict[str, float] = {}
+        self.reason: str | None = None
+
+    def watching(self, spec: Mapping[str, Any], arrays: Arrays) -> Watch | None:
+        """What the spec wants watched, on a batch of training images as they are."""
+        if "watched" not in spec:
+            return None
+        n = self.stream.batch_size
+        batch = scaled(arrays["train_images"][:n], self.recipe.inputs), arrays["train_labels"][:n]
+        errors = partial(self.errors, self.tier.measured_train + self.tier.measured_test)
+        pixels = arrays["test_images"][: self.tier.measured_test]
+        subject = Subject(self.model, self.recipe, batch, lambda: errors()[0], pixels)
+        return WATCHES[spec["watched"]](subject)
+
+    def go(self) -> None:
+        """Train to the end, or to where it diverged."""
+        steps = self.tier.steps
+        examined = examined_after(self.tier, self.stream)
+        looked = self.watch.places(steps) if self.watch else set()
+        alone = (
+            {place + 1 for place in looked - {steps}} if self.watch and self.watch.single else ()
+        )
+        stretches: list[Stretch] = []
+        self.emit({"step": 0, "epoch": 1, "loss": None})
+        for begin, end in pairwise(sorted({0, *examined, *looked, *alone})):
+            stretches.append(self.stretch(begin, end, begin in looked))
+            if end in examined:
+                self.examine(end, joined(stretches))
+                stretches = []
+            if self.reason:
+                return
+        if steps in looked:
+            self.look(steps, None)
+
+    def stretch(self, begin: int, end: int, looked: bool) -> Stretch:
+        """Train these steps; before and after the first it may be looked at."""
+        batches = self.stream.between(begin, end)
+        n = self.stream.batch_size
+        if looked:
+            self.look(begin, (batches[0][:n], batches[1][:n]))
+        progress = Progress(self.emit, begin // self.stream.per_epoch + 1, begin)
+        stretch = trained_on(self.model, batches, n, progress)
+        if looked and self.watch:
+            self.looks[-1] |= self.watch.stepped()
+        return stretch
+
+    def look(self, step: int, batch: Batch | None) -> None:
+        """Watch the net as it is."""
+        assert self.watch
+        self.looks.append({"step": step, **self.watch.look(batch)})
+
+    def examine(self, step: int, stretch: Stretch) -> None:
+        """A row of what training gave since the last, and of the errors now."""
+        first, last = ops.convert_to_numpy(self.model.optimizer.norms.value)
+        row = {
+            "running_loss": stretch.loss,
+            "running_error": stretch.error,
+            "gradient_norm_first": float(first),
+            "gradient_norm_last": float(last),
+            "epoch": -(-step // self.stream.per_epoch),
+            "step": step,
+            "learning_rate": float(self.rate[step - 1]),
+        }
+        self.reason = divergence(self.model, row)
+        # All test images are looked at once, at the end.
+        part = self.tier.measured_train + self.tier.measured_test
+        whole = self.reason or step == self.tier.steps
+        errors, self.final = self.errors(None if whole else part)
+        self.rows.append(row | errors)
+        speed = stretch.images / stretch.seconds
+        self.timings.append({"seconds": stretch.seconds, "images_per_second": speed})
+        self.emit(
+            {name: rounded(value) for name, value in (self.rows[-1] | self.timings[-1]).items()}
+        )
+
+    def errors(self, seen: int | None) -> tuple[dict[str, float], dict[str, float]]:
+        return examined(self.model, self.tier, self.images[:seen], self.labels[:seen])
+
+
+def body_trained(spec: Mapping[str, Any], arrays: Arrays) -> dict[str, np.ndarray]:
+    """By path, the weights of the net that a run starts from, but for its classifier's."""
+    tier, classes = Tier(**spec["tier"]), spec["recipe"]["start"]
+    recipe = replace(RECIPES[tier.recipe], classes=classes)
+    before = {**spec, "recipe": recipe.spec()}
+    before.pop("watched", None)
+    model = untrained(before)
+    initialise(model, spec["seed"], recipe.initializer)
+    Run(before, arrays, model, lambda event: None).go()
+    return {
+        v.path: np.array(ops.convert_to_numpy(v.value))
+        for v in model.variables
+        if not v.path.startswith("predictions/")
+    }
 
 
 def main(data_path: str) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# As the suite's processes have it: without, TensorFlow knows no channels_first on CPUs.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 ROOT = Path(__file__).parents[1]
 # Two side by side whatever the machine: results may depend on the threads of each.
 SMOKE = ("run", "--tier", "smoke", "--jobs", "2")

@@ -5,6 +5,7 @@ import json
 import math
 import tempfile
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -16,18 +17,20 @@ from reproductions.batches import at_tier, standardised
 from reproductions.data import embedded
 from reproductions.environment import threads_environment
 from reproductions.networks import built
-from reproductions.plan import NUMERICS, spec_of
 from reproductions.recipes import RECIPES, Recipe
 from reproductions.run import Worker, kind_of
+from reproductions.spec import NUMERICS, spec_of
 from reproductions.tiers import TIERS
 from reproductions.train import (
     SGD,
+    Stream,
     Table,
     digest,
     divergence,
-    epoch_of,
     examination,
     examined,
+    examined_after,
+    fitted,
     initialise,
     judged,
     predicted,
@@ -66,10 +69,15 @@ def smoke_spec(arm, **tier):
     return spec_of(arm, replace(TIERS["smoke"], **tier), 0, keras.backend.backend(), DATA)
 
 
+def first_batch(arrays, recipe, seed, epoch):
+    stream = Stream(arrays, recipe, seed)
+    return stream.between(epoch * stream.per_epoch, epoch * stream.per_epoch + 1)
+
+
 def golden_facts(arrays):
     """What must be equal on every backend, and what nearly."""
     facts = {"exact": {}, "near": {}}
-    batch, labels = epoch_of(arrays, RECIPES["night"], 0, 1, 1)
+    batch, labels = first_batch(arrays, RECIPES["night"], 0, 1)
     facts["exact"]["first batch"] = hashlib.sha256(batch.tobytes() + labels.tobytes()).hexdigest()
     for arm in ARMS:
         model = built(smoke_spec(arm)["arm"], TIERS["laptop"])
@@ -296,7 +304,7 @@ def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     tier = replace(TIERS["smoke"], measured_train=20, measured_test=30)
     model = built(smoke_spec("plain-20")["arm"], tier)
     initialise(model, 0)
-    images, labels = examination(tier, arrays)
+    images, labels = examination(tier, arrays, RECIPES[tier.recipe])
     row, final = examined(model, tier, images, labels)
     expected = {
         name: judged(predicted(model, standardised(arrays[f"{split}_images"][:n])),
@@ -313,11 +321,36 @@ def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     assert part == pytest.approx(row, rel=1e-6)
 
 
-def test_an_epoch_has_full_batches_and_no_more_than_are_left(arrays):
+def test_the_steps_of_a_run_are_full_batches_however_they_are_asked_for(arrays):
     recipe = replace(RECIPES["night"], batch_size=48)
-    for steps, images in ((9, 240), (3, 144)):
-        x, y = epoch_of(arrays, recipe, 0, 0, steps)
-        assert (len(x), len(y), x.dtype) == (images, images, "float32")
+    stream = Stream(arrays, recipe, 0)
+    assert (len(arrays["train_labels"]), stream.per_epoch) == (256, 5)
+    x, y = stream.between(0, 12)
+    assert (len(x), len(y), x.dtype) == (12 * 48, 12 * 48, "float32")
+    for cuts in ((0, 5, 10, 12), (0, 1, 7, 8, 12), range(13)):
+        parts = [Stream(arrays, recipe, 0).between(a, b) for a, b in pairwise(cuts)]
+        assert np.array_equal(np.concatenate([images for images, _ in parts]), x)
+        assert np.array_equal(np.concatenate([labels for _, labels in parts]), y)
+    few = {name: array[:30] for name, array in arrays.items()}
+    assert len(Stream(few, recipe, 0).between(0, 2)[1]) == 60
+
+
+def test_errors_are_measured_at_ends_of_epochs_that_pay_for_it(arrays):
+    def steps(tier, **changes):
+        tier = replace(TIERS[tier], **changes)
+        n = tier.train_images
+        stream = Stream({"train_labels": np.zeros(n), "train_images": np.zeros(n)},
+                        RECIPES[tier.recipe], 0)  # fmt: skip
+        return sorted(
+            examined_after(
+                fitted(tier, {"train_labels": np.zeros(n), "test_labels": np.zeros(10_000)}), stream
+            )
+        )
+
+    assert steps("laptop") == [78, 156, 234, 312]
+    assert steps("night") == [390, 780, 1170]
+    assert len(steps("paper")) == 165
+    assert steps("laptop", train_images=1_000)[:2] == [14, 28]
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])

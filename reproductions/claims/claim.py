@@ -47,8 +47,9 @@ class Trained:
 
     `seeds` is the number of seeds judged at each tier, 0 to n - 1. Only tiers in `decided_at`
     can decide, for the reason given. `held` is what the runs of all arms hold otherwise than
-    their tier and its recipe. With `rates` each arm has the best of these learning rates, chosen
-    on seeds from 1000 on.
+    their tier and its recipe, `level` the training loss that the metric is about. The schedule
+    peaks at `rate`; with `rates` each arm has the best of these, chosen on seeds from 1000 on (see
+    `sweep.py`).
     """
 
     name: str
@@ -62,6 +63,8 @@ class Trained:
     decided_at: tuple[str, ...]
     decided_why: str
     held: Mapping[str, Any] = field(default_factory=dict)
+    level: float | None = None
+    rate: float | None = None
     rates: tuple[float, ...] = ()
     alpha: float = 0.05
     kind: Kind = "trained"

@@ -228,7 +228,7 @@ CLAIMS = (
                 seeds={"smoke": 1, "paper": 5},
                 decided_at=("paper",),
                 decided_why="in fewer steps plain-56 does not fit its training images",
-                held={"loss_level": 0.3},
+                level=0.3,
             ),
         ),
         untuned=UNTUNED,

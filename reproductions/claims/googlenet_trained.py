@@ -5,7 +5,7 @@ from functools import partial
 from .budgets import ALL_TIERS, FITTED, LAPTOP, NIGHT, SEEDS, SMOKE
 from .claim import Claim, Trained
 
-RATES = (0.003, 0.01, 0.03, 0.1)
+RATES = (0.01, 0.03, 0.1)
 
 watched = partial(
     Trained,
@@ -15,6 +15,7 @@ watched = partial(
     seeds=SEEDS,
     decided_at=ALL_TIERS,
     decided_why="gradients can be watched in every net; the smoke tier takes four steps",
+    rates=RATES,
 )
 
 vanishing = partial(
@@ -63,14 +64,12 @@ AUX = Claim(
             name="vanishing in training",
             says="without heads, through training, it is less than a tenth",
             metric="log10 gradient ratio from 3a to 5b in training",
-            rates=RATES,
         ),
         watched(
             name="size",
             says="at 3a the heads' gradient is larger than that of the main loss",
             contrast={"googlenet-heads": 1},
             metric="log10 ratio of auxiliary to main gradients at 3a",
-            rates=RATES,
         ),
         watched(
             name="direction",
@@ -78,7 +77,6 @@ AUX = Claim(
             "above 0",
             contrast={"googlenet-heads": 1},
             metric="cosine of main and auxiliary gradients at 3a",
-            rates=RATES,
         ),
         watched(
             name="more than scale",
@@ -86,7 +84,6 @@ AUX = Claim(
             "heads than with 1.6 times the main loss",
             contrast={"googlenet-heads": 1, "googlenet-scaled": -1},
             metric="log10 gradient ratio from 3a to 5b in training",
-            rates=RATES,
         ),
         better(
             name="test error",

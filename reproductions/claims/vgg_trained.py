@@ -89,7 +89,8 @@ gap = partial(
     seeds=SEEDS,
     decided_at=ALL_TIERS,
     decided_why="1,000 images are seen 40 times or more and fitted, training error below 20 %",
-    held={"train_images": 1_000, "flip": False, "pad": 0, "loss_level": 0.5},
+    held={"train_images": 1_000, "flip": False, "pad": 0},
+    level=0.5,
 )
 
 OVERFIT = Claim(
@@ -143,7 +144,7 @@ DEEPER = Claim(
             decided_at=("paper",),
             decided_why="without normalization deeper nets leave chance later; in few steps that "
             "alone would be judged",
-            rates=(0.003, 0.01, 0.03, 0.1),
+            rates=(0.01, 0.03, 0.1),
         ),
     ),
     untuned="all but the learning rate; weights are drawn after He et al. instead of started from "

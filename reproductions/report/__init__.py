@@ -21,14 +21,16 @@ from . import figures, view
 FLAGSHIP = "degradation-difference"
 
 
-def write(store: Store, folder: Path) -> tuple[Path, Path]:
-    """Write REPORT.html, REPORT.md and figures/ from the records of `store`; return the reports."""
+def write(store: Store, explored: Mapping[str, Record], folder: Path) -> tuple[Path, Path]:
+    """Write REPORT.html, REPORT.md and figures/ from the records of `store`, and from what was
+    explored before; return the reports.
+    """
     records, others = store.read(), store.others()
-    found = findings(CLAIMS.values(), records)
+    found = findings(CLAIMS.values(), records, explored)
     drawn = figures.drawn(found)
     save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
-    told = context(found, records, known, others)
+    told = context(found, records, explored, known, others)
     paths = folder / "REPORT.html", folder / "REPORT.md"
     paths[0].write_text(page(told, drawn))
     paths[1].write_text(markdown(told, drawn))
@@ -46,6 +48,7 @@ def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
 def context(
     found: list[Finding],
     records: Mapping[str, Record],
+    explored: Mapping[str, Record],
     known: Mapping[str, Any],
     others: list[Record],
 ) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def context(
         "adjusted": view.adjusted(found),
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
-        "superseded": superseded(CLAIMS.values(), records),
+        "superseded": superseded(CLAIMS.values(), records, explored),
         "others": others,
         "environments": known,
         "copy_note": copy_note,

@@ -10,7 +10,6 @@ from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
 from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
-from ..plan import lacking
 from ..records import Record
 
 # Refutations are printed first.
@@ -123,8 +122,6 @@ def command(finding: Finding) -> str:
     if isinstance(statement, Computed):
         backend = head.group.backend if head else finding.claim.backend
         return f"{verb} --untrained --backend {backend} {report}"
-    if lacking(statement):
-        return ""
     if head is None:
         tier, backend = statement.decided_at[0], finding.claim.backend
         return f"{verb} --tier {tier} --backend {backend} {report}"

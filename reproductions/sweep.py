@@ -1,0 +1,145 @@
+"""Exploration: seeds from 1000 on, which are never judged. They choose learning rates, and tell how
+far seeds spread; what they say of an effect's sign or size decides nothing.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .canonical import key_of
+from .claims import Trained
+from .metrics import METRICS
+from .records import Record
+from .spec import Spec, spec_of
+from .tiers import Tier
+
+SEEDS = (1000, 1001, 1002)
+# How often a grid of rates may grow at either end.
+GROWTH = 8
+
+Explored = Mapping[str, Record]
+Score = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An arm's runs of the first exploring seed at each learning rate, as far as they have records.
+
+    The rates are the statement's, and more where the best is the first or the last. `scores` has
+    what each is judged by, the lowest best: the steps to the statement's loss, where its metric
+    counts them, then the training loss at the end, both in evaluation mode. `best` is None while
+    runs are `owed`; it is no end of the rates unless they have grown GROWTH times.
+    """
+
+    rates: tuple[float, ...]
+    scores: Mapping[float, Score]
+    owed: Mapping[str, Spec]
+
+    @property
+    def best(self) -> float | None:
+        return None if self.owed else min(self.rates, key=self.scores.__getitem__)
+
+
+def sweep(
+    statement: Trained,
+    arm: str,
+    tier: Tier,
+    backend: str,
+    data: Mapping[str, str],
+    explored: Explored,
+) -> Sweep:
+    """The sweep of an arm for a statement that has rates."""
+    rates = tuple(sorted(statement.rates))
+    while True:
+        specs = {
+            rate: spec_of(arm, tier, SEEDS[0], backend, data, statement.held, rate, "losses")
+            for rate in rates
+        }
+        keys = {rate: key_of(spec) for rate, spec in specs.items()}
+        done = {rate: explored[key] for rate, key in keys.items() if key in explored}
+        scores = {rate: score(statement, record["result"]) for rate, record in done.items()}
+        owed = {keys[rate]: specs[rate] for rate in rates if rate not in done}
+        state = Sweep(rates, scores, owed)
+        if not (more := grown(state, statement)):
+            return state
+        rates = tuple(sorted((*rates, more)))
+
+
+def score(statement: Trained, result: Mapping[str, Any]) -> Score:
+    """What a rate is judged by."""
+    loss = result["curves"]["train_loss"][-1]
+    last = math.inf if loss is None or result["outcome"] == "diverged" else loss
+    metric = METRICS[statement.metric]
+    steps = metric.of(result, statement.level) if metric.logarithmic else None
+    return (last,) if steps is None else (steps, last)
+
+
+def grown(state: Sweep, statement: Trained) -> float | None:
+    """The next rate, where the best is the first or the last; None where it is neither, or rates
+    have grown enough.
+    """
+    rates = state.rates
+    if state.best == rates[0] and sum(r < min(statement.rates) for r in rates) < GROWTH:
+        return tidy(rates[0] ** 2 / rates[1])
+    if state.best == rates[-1] and sum(r > max(statement.rates) for r in rates) < GROWTH:
+        return tidy(rates[-1] ** 2 / rates[-2])
+    return None
+
+
+def tidy(rate: float) -> float:
+    """1 or 3 times a power of ten, the nearest."""
+    exponent = round(2 * math.log10(rate))
+    return float(f"{3 if exponent % 2 else 1}e{exponent // 2}")
+
+
+def rate_of(
+    statement: Trained,
+    arm: str,
+    tier: Tier,
+    backend: str,
+    data: Mapping[str, str],
+    explored: Explored,
+) -> float | None:
+    """The peak of an arm's learning rate; None: the recipe's, or, of a statement that has rates,
+    still to be explored.
+
+    The best of its sweep on this backend, else on another: they differ in last digits alone. The
+    smoke tier, which judges nothing, takes the first of the rates.
+    """
+    if not statement.rates or tier.name == "smoke":
+        return statement.rates[0] if statement.rates else statement.rate
+    for name in dict.fromkeys((backend, "tensorflow", "torch", "jax")):
+        if best := sweep(statement, arm, tier, name, data, explored).best:
+            return best
+    return None
+
+
+def exploration(
+    statement: Trained,
+    tier: Tier,
+    backend: str,
+    data: Mapping[str, str],
+    explored: Explored,
+) -> dict[str, Spec]:
+    """The runs that explore a statement at a tier, by key: its sweeps, and, of an arm whose rate is
+    chosen, the protocol that is judged, on seeds of their own.
+    """
+    return dict(parts(statement, tier, backend, data, explored))
+
+
+def parts(
+    statement: Trained,
+    tier: Tier,
+    backend: str,
+    data: Mapping[str, str],
+    explored: Explored,
+) -> Iterator[tuple[str, Spec]]:
+    watched = METRICS[statement.metric].watched
+    for arm in statement.contrast:
+        if statement.rates:
+            yield from sweep(statement, arm, tier, backend, data, explored).owed.items()
+        rate = rate_of(statement, arm, tier, backend, data, explored)
+        for seed in SEEDS if rate or not statement.rates else ():
+            spec = spec_of(arm, tier, seed, backend, data, statement.held, rate, watched)
+            yield key_of(spec), spec

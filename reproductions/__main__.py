@@ -1,13 +1,16 @@
 """The command line: `python -m reproductions list | plan | run | report | rerun | evaluate`."""
 
+import math
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from statistics import median
+from threading import TIMEOUT_MAX
 from typing import Any
 
 import click
@@ -23,7 +26,7 @@ from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, group_of, runs_in
 from .metrics import METRICS
-from .plan import alone, checks, minutes, owed, runs_of, wanted
+from .plan import alone, checks, owed, runs_of, shortest_first, wanted
 from .progress import listener
 from .records import Record, Store
 from .rerun import command, differences
@@ -32,6 +35,7 @@ from .run import Crew, RunError
 from .spec import Spec
 from .sweep import exploration
 from .tiers import MEANT_FOR, TIERS
+from .verify import problems
 
 COMMITTED = Path(__file__).parent / "records"
 
@@ -212,11 +216,10 @@ def plan(chosen: Chosen) -> None:
     chosen.load()
     wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
-    known = [*present.values(), *Store(COMMITTED).read().values()]
-    estimates = {key: minutes(spec, known) for key, spec in runs.items()}
+    estimates = shortest_first(runs, known_in(chosen.records))
     table = Table("run", "arm or check", "seed", "backend", "estimated minutes")
-    for key, spec in runs.items():
-        estimate = estimates[key]
+    for key, estimate in estimates.items():
+        spec = runs[key]
         shown = "unknown" if estimate is None else f"{estimate:.1f}"
         seed = str(spec.get("seed", "·"))
         table.add_row(key, spec["arm"]["name"], seed, spec["backend"], shown)
@@ -232,12 +235,20 @@ def plan(chosen: Chosen) -> None:
 
 @app.command()
 @choosing_runs
-def run(chosen: Chosen) -> None:
-    """Compute and train what is owed, leaving one record a run. Started again it goes on.
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=math.inf,
+    help="Stop then; runs in flight are lost.",
+)
+def run(chosen: Chosen, max_minutes: float) -> None:
+    """Compute and train what is owed, the shortest first, leaving one record a run. Started again
+    it goes on.
 
     Exit status: 0 all runs recorded, whatever the verdicts; 1 a run failed; 2 bad input;
-    130 and 143 stopped by a signal.
+    3 time was up; 130 and 143 stopped by a signal.
     """
+    until = time.monotonic() + 60 * max_minutes
     store = Store(chosen.records)
     store.check_writable()
     present = store.read()
@@ -246,6 +257,7 @@ def run(chosen: Chosen) -> None:
     runs = owed(wanted_runs, present)
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed on {chosen.backend}.")
+    runs = {key: runs[key] for key in shortest_first(runs, known_in(chosen.records))}
     complete = True
     if runs:
         with listener(console, runs) as progress:
@@ -253,10 +265,15 @@ def run(chosen: Chosen) -> None:
             timed = {key: s for key, s in runs.items() if s["arm"]["name"] in alone(chosen.judged)}
             rest = {key: spec for key, spec in runs.items() if key not in timed}
             for some, jobs in ((rest, chosen.jobs), (timed, 1)):
-                if some:
-                    complete &= Crew(store, chosen.arrays, jobs, progress).work(some)
+                left = until - time.monotonic()
+                if some and left > 0:
+                    crew = Crew(store, chosen.arrays, jobs, progress)
+                    complete &= crew.work(some, min(left, TIMEOUT_MAX))
     print_verdicts(found_by(chosen, wanted_runs, store))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
+    if time.monotonic() > until and (left_over := owed(runs, store.read())):
+        say(f"Time was up: {len(left_over)} runs are still owed; the same command goes on.")
+        sys.exit(3)
     sys.exit(0 if complete else 1)
 
 
@@ -298,7 +315,7 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
     found = found_in(records)
     other = found_in(beside) if beside else None
     print_verdicts(found, other)
-    for path in write(Store(records), explored_in(records), output or records):
+    for path in write(Store(records), output or records, explored_in(records)):
         say(f"Written: {path}")
 
 
@@ -332,6 +349,24 @@ def rerun_(key: str, records: Path) -> None:
     for line in found:
         say(line)
     sys.exit(1 if found else 0)
+
+
+@app.command()
+@click.option(
+    "--records", type=folder, default=COMMITTED, help="The folder of records; default: committed."
+)
+def verify(records: Path) -> None:
+    """Check that records are whole, of committed code, and younger than their rules.
+
+    Exit status: 0 all is well; 1 something is not, and is named.
+    """
+    store, explored = Store(records), Store(records / "explored")
+    found = list(problems(CLAIMS.values(), store, explored))
+    for problem in found:
+        say(problem)
+    if found:
+        sys.exit(1)
+    say(f"{len(store.read())} records and {len(explored.read())} explored ones: all is well.")
 
 
 # --- what the verbs share -----------------------------------------------------------------------
@@ -373,6 +408,11 @@ def why_no_runs(statement: Trained, tier: str) -> str:
     if tier not in statement.seeds:
         return f"it is judged at {', '.join(statement.decided_at)}"
     return f"its learning rates are not explored at the {tier} tier: `explore` does that"
+
+
+def known_in(folder: Path) -> list[Record]:
+    """What tells how long runs take: the records of a folder, or else the committed ones."""
+    return [*Store(folder).read().values()] or [*Store(COMMITTED).read().values()]
 
 
 def found_in(folder: Path) -> list[Finding]:

@@ -232,7 +232,7 @@ DRAWING = keras.layers.Dropout | Jitter
 
 
 def seeded(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A layer like it; of one that draws with a seed, without which PyTorch draws from elsewhere."""
+    """A layer like it; one that draws gets a seed, without which PyTorch draws from elsewhere."""
     config = layer.get_config()
     if isinstance(layer, DRAWING):
         config["seed"] = crc32(layer.name.encode()) % 2**31

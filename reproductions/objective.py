@@ -10,12 +10,12 @@ import numpy as np
 HEAD_WEIGHT = 0.3
 
 
-def weights(model: keras.Model, scale: float | None = None) -> list[float] | None:
+def weights(model: keras.Model, scale: float | None = None) -> tuple[float, ...] | None:
     """Of the losses of the model's outputs; None: of one output, 1."""
     heads = len(model.outputs) - 1
     if not heads and scale is None:
         return None
-    return [scale or 1.0, *[HEAD_WEIGHT] * heads]
+    return scale or 1.0, *[HEAD_WEIGHT] * heads
 
 
 def compile_model(

@@ -78,14 +78,29 @@ def owed(runs: Mapping[str, Spec], records: Collection[str]) -> dict[str, Spec]:
 
 
 def minutes(spec: Spec, known: Collection[Mapping[str, Any]]) -> float | None:
-    """Estimated minutes of one run, from the known records of its backend nearest in effort."""
-    times: dict[float, list[float]] = {}
+    """Estimated minutes of one run: the mean of its seeds' known records; else from those of its
+    backend nearest in effort.
+    """
+    times: dict[tuple, list[float]] = {}
     for record in known:
         if record["spec"]["backend"] == spec["backend"] and alike(spec, record["spec"]):
             factor = effort(spec) / effort(record["spec"])
             seconds = factor * record["circumstances"]["seconds"]
-            times.setdefault(abs(math.log(factor)), []).append(seconds)
-    return statistics.median(times[min(times)]) / 60 if times else None
+            twin = but_seed(record["spec"]) == but_seed(spec)
+            times.setdefault((not twin, abs(math.log(factor))), []).append(seconds)
+    return statistics.mean(times[min(times)]) / 60 if times else None
+
+
+def but_seed(spec: Spec) -> Spec:
+    return {name: value for name, value in spec.items() if name != "seed"}
+
+
+def shortest_first(
+    runs: Mapping[str, Spec], known: Collection[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """The estimated minutes of runs, in the order in which to make them; the unknown ones last."""
+    guesses = {key: minutes(spec, known) for key, spec in runs.items()}
+    return dict(sorted(guesses.items(), key=lambda item: math.inf if item[1] is None else item[1]))
 
 
 def alike(one: Spec, other: Spec) -> bool:

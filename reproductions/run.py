@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -102,8 +103,10 @@ class Crew:
         self.lock = threading.Lock()
         self.stopping = threading.Event()
 
-    def work(self, runs: Mapping[str, Spec]) -> bool:
-        """Do `runs`; say whether each left a record. A failed one does not stop the others."""
+    def work(self, runs: Mapping[str, Spec], seconds: float = TIMEOUT_MAX) -> bool:
+        """Do `runs` in this order; say whether each left a record. A failed one does not stop the
+        others. After `seconds` those in flight are stopped and no more begun.
+        """
         shared = {
             "threads": int(self.threads["OMP_NUM_THREADS"]),
             "thread_variables": self.threads,
@@ -113,6 +116,8 @@ class Crew:
         }
         with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
             np.savez(Path(folder) / "data.npz", allow_pickle=False, **self.arrays)
+            clock = threading.Timer(seconds, self.stop)
+            clock.start()
             with ThreadPoolExecutor(self.jobs) as pool:
                 one = partial(self.one, shared, Path(folder))
                 try:
@@ -122,6 +127,7 @@ class Crew:
                     pool.shutdown(cancel_futures=True)
                     raise
                 finally:
+                    clock.cancel()
                     for worker in self.idle:
                         worker.end()
 

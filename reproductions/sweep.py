@@ -33,6 +33,7 @@ class Sweep:
     """
 
     rates: tuple[float, ...]
+    keys: tuple[str, ...]
     scores: Mapping[float, Score]
     owed: Mapping[str, Spec]
 
@@ -60,7 +61,7 @@ def sweep(
         done = {rate: explored[key] for rate, key in keys.items() if key in explored}
         scores = {rate: score(statement, record["result"]) for rate, record in done.items()}
         owed = {keys[rate]: specs[rate] for rate in rates if rate not in done}
-        state = Sweep(rates, scores, owed)
+        state = Sweep(rates, tuple(keys.values()), scores, owed)
         if not (more := grown(state, statement)):
             return state
         rates = tuple(sorted((*rates, more)))

@@ -189,8 +189,7 @@ class Gradients(Watch):
 
     def look(self, batch: Batch | None) -> Row:
         model, recipe, seen = self.subject.model, self.subject.recipe, self.subject.batch
-        share = weights(model, recipe.loss_scale)
-        copy = copy_of(model, share and tuple(share), BLOCKS, len(seen[1]))
+        copy = copy_of(model, weights(model, recipe.loss_scale), BLOCKS, len(seen[1]))
         copy.take(values(model))
         return ordered(copy.layers, map(norm, copy.gradients(seen)))
 
@@ -205,7 +204,7 @@ class Heads(Watch):
     def gradient(self, kept: slice) -> np.ndarray:
         """Of the outputs that are kept in the loss."""
         model, batch = self.subject.model, self.subject.batch
-        share = weights(model) or [1.0]
+        share = weights(model) or (1.0,)
         only = [0.0] * len(share)
         only[kept] = share[kept]
         copy = copy_of(model, tuple(only), FIRST_MODULE, len(batch[1]))

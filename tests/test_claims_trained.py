@@ -54,7 +54,7 @@ def test_contrasts_compare(statement):
 def test_metrics_fit(statement):
     assert statement.metric in METRICS
     assert statement.rule != "sooner" or METRICS[statement.metric].logarithmic
-    assert ("loss_level" in statement.held) == ("to the" in statement.metric
+    assert (statement.level is not None) == ("to the" in statement.metric
                                                 or "at equal" in statement.metric)  # fmt: skip
 
 

@@ -267,12 +267,15 @@ def test_plan_counts_checks_and_training_runs(checked):
     assert "5 of 5 runs owed" in reproductions("plan", *both, "--records", folder).stdout
 
 
-def test_what_cannot_be_run_is_told_with_what_is_lacking(tmp_path):
-    done = reproductions("run", "bn-faster", "vgg-top5", "--tier", "smoke", "--records", tmp_path)
+def test_what_cannot_be_run_is_told_with_the_reason(tmp_path):
+    words = ("bn-faster", "vgg-top5", "--data", "embedded")
+    done = reproductions("run", *words, "--records", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "a sweep of learning rates" in done.stdout
+    assert "its learning rates are not explored at the laptop tier" in done.stdout
     assert "evaluate vgg16 --source" in done.stdout
     assert "0 of 0 runs owed" in done.stdout
+    done = reproductions("run", "senet-gain", "--data", "embedded", "--records", tmp_path)
+    assert "it is judged at paper" in done.stdout
 
 
 def test_a_run_is_done_again_to_the_bit(checked, smoke):

@@ -18,6 +18,7 @@ from reproductions.tiers import TIERS
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
+EXPLORED = Store(COMMITTED.folder / "explored").read()
 
 FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
 CIFAR = {"name": "cifar10", "version": "3.0.2", "sha256": "c" * 64}
@@ -52,7 +53,7 @@ def folder_of(
         {"hardware": {"cpu": cpu, "cores": 2, "gpus": []}, "system": "s", "python": "3",
          "packages": ["keras==3"]}
     )  # fmt: skip
-    for spec in wanted(FLAGSHIP_CLAIMS, TIERS[tier], backend, data).values():
+    for spec in wanted(FLAGSHIP_CLAIMS, TIERS[tier], backend, data, {}).values():
         run = spec["arm"]["name"], spec["seed"]
         error = 0.8 + 0.01 * run[1] if run[0] == "plain-56" else 0.5
         record = made(
@@ -65,19 +66,19 @@ def folder_of(
 
 
 def markdown_of(store, folder):
-    _, path = report.write(store, folder)
+    _, path = report.write(store, folder, {})
     return path.read_text()
 
 
 def headlines(store):
     return {
         (f.claim.name, f.statement.name): f.verdict.word
-        for f in findings(FLAGSHIP_CLAIMS, store.read())
+        for f in findings(FLAGSHIP_CLAIMS, store.read(), {})
     }
 
 
 def test_the_committed_report_is_what_its_records_give(tmp_path):
-    report.write(COMMITTED, tmp_path)
+    report.write(COMMITTED, tmp_path, EXPLORED)
     assert (tmp_path / "REPORT.md").read_text() == (ROOM / "REPORT.md").read_text()
     pages = [(folder / "REPORT.html").read_text() for folder in (tmp_path, ROOM)]
     again, committed = (re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL) for page in pages)
@@ -102,7 +103,7 @@ def test_the_committed_evidence_is_whole():
     assert {g.backend for g in laptop} == {"tensorflow", "torch", "jax"}
     assert len({g.data_sha256 for g in laptop}) == 1
     for group in laptop:
-        runs = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], group.backend, group.data)
+        runs = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], group.backend, group.data, {})
         assert set(runs) <= set(records)
     assert not any(record["circumstances"]["dirty"] for record in records.values())
     starts = {}
@@ -130,7 +131,7 @@ def test_a_missing_run_takes_its_verdicts_with_it(tmp_path):
 def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
     store = folder_of(tmp_path, diverge=("plain-56", 2))
     assert headlines(store)["degradation-plain", "training error"] == "INCONCLUSIVE"
-    page, markdown = (path.read_text() for path in report.write(store, tmp_path))
+    page, markdown = (path.read_text() for path in report.write(store, tmp_path, {}))
     assert "runs of 1 of 3 seeds diverged" in markdown
     assert "diverged: the loss was \\<script\\>not" in markdown
     assert "<script>" not in markdown
@@ -141,7 +142,7 @@ def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
 def test_groups_are_never_pooled_and_the_headline_is_on_cifar10(tmp_path):
     folder_of(tmp_path, backend="tensorflow", data=EMBEDDED)
     store = folder_of(tmp_path, backend="torch")
-    for finding in findings(FLAGSHIP_CLAIMS, store.read()):
+    for finding in findings(FLAGSHIP_CLAIMS, store.read(), {}):
         assert [str(runs.group) for runs in finding.runs] == [
             "laptop · torch · cifar10",
             "laptop · tensorflow · embedded",
@@ -167,13 +168,13 @@ def test_a_report_without_records_says_how_to_make_them(tmp_path):
 
 def test_old_numerics_are_superseded_and_further_seeds_are_not(tmp_path):
     store = folder_of(tmp_path)
-    (spec, *_) = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], "torch", CIFAR).values()
+    (spec, *_) = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], "torch", CIFAR, {}).values()
     environment = next(iter(store.read().values()))["circumstances"]["environment"]
     for changed in ({"numerics": 0}, {"seed": 7}):
         record = made({**spec, **changed}, 0.1)
         record["circumstances"]["environment"] = environment
         store.add(new_record(record["spec"], record["result"], record["circumstances"]))
-    old = superseded(CLAIMS.values(), store.read()).values()
+    old = superseded(CLAIMS.values(), store.read(), {}).values()
     assert [record["spec"]["numerics"] for record in old] == [0]
     assert headlines(store)["degradation-plain", "training error"] == "REPRODUCED"
     text = markdown_of(store, tmp_path)
@@ -190,7 +191,7 @@ def test_holm_s_values_are_as_by_hand():
 @pytest.mark.parametrize("diverge", [None, ("plain-56", 1)])
 def test_figures_draw_every_seed_s_curve_and_their_mean(tmp_path, diverge):
     """Training dashed, test solid; the lines' own numbers against the records'."""
-    found = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path, diverge=diverge).read())
+    found = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path, diverge=diverge).read(), {})
     (row,) = (f for f in found if f.claim.name == "degradation-difference")
     *panels, effects = curves_figure([row]).axes
     assert [panel.get_title() for panel in panels] == ["plain nets", "residual nets"]
@@ -218,7 +219,7 @@ def test_the_headline_is_on_the_claim_s_backend(tmp_path):
     folder_of(tmp_path, backend="tensorflow", tier="smoke", data=EMBEDDED)
     folder_of(tmp_path, backend="tensorflow", tier="night", lose=("plain-20", 0))
     store = folder_of(tmp_path, backend="tensorflow")
-    first, *others = findings(FLAGSHIP_CLAIMS, store.read())[0].runs
+    first, *others = findings(FLAGSHIP_CLAIMS, store.read(), {})[0].runs
     assert str(first.group) == "laptop · tensorflow · cifar10"
     assert str(others[-1].group) == "smoke · tensorflow · embedded"
     assert len(others) == 3
@@ -229,7 +230,7 @@ def test_records_of_a_tier_that_is_gone_are_superseded(tmp_path):
     record = next(iter(store.read().values()))
     spec = record["spec"] | {"tier": record["spec"]["tier"] | {"name": "desk"}}
     store.add(new_record(spec, record["result"], record["circumstances"]))
-    assert len(superseded(CLAIMS.values(), store.read())) == 1
+    assert len(superseded(CLAIMS.values(), store.read(), {})) == 1
     assert "1 of them superseded" in markdown_of(store, tmp_path)
 
 
@@ -246,7 +247,7 @@ def test_other_results_of_a_key_are_shown_even_without_the_first(tmp_path):
 
 def test_figures_in_the_page_ask_for_no_style_and_keep_their_words(tmp_path):
     """A content security policy forbids style attributes; colours and sizes stay as attributes."""
-    (row, *_) = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path).read())
+    (row, *_) = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path).read(), {})
     text = inline(curves_figure([row]), "name", "A title of <its> own")
     root = ElementTree.fromstring(text)
     assert all("style" not in element.attrib for element in root.iter())

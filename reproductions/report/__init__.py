@@ -21,7 +21,7 @@ from . import figures, view
 FLAGSHIP = "degradation-difference"
 
 
-def write(store: Store, explored: Mapping[str, Record], folder: Path) -> tuple[Path, Path]:
+def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, Path]:
     """Write REPORT.html, REPORT.md and figures/ from the records of `store`, and from what was
     explored before; return the reports.
     """

@@ -1,0 +1,138 @@
+"""Whether records can be believed: whole, of clean code, and younger than the rules they are judged
+by.
+"""
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from .claims import Claim, Trained
+from .environment import git
+from .errors import InputError
+from .findings import Runs, findings
+from .records import Record, Store, read_record
+from .sweep import SEEDS, sweep
+from .tiers import TIERS
+
+# What decides, of a statement; `seeds` at the tier in question.
+RULE = (
+    "contrast", "metric", "rule", "margin", "alpha", "seeds", "decided_at", "held", "level", "rate",
+    "rates",
+)  # fmt: skip
+RULES_OF_A_TREE = f"""
+import json
+from reproductions.claims import CLAIMS
+print(json.dumps({{
+    f"{{claim.name}}: {{s.name}}": {{name: getattr(s, name, None) for name in {RULE}}}
+    for claim in CLAIMS.values() for s in claim.trained
+}}))
+"""
+
+
+def problems(claims: Collection[Claim], store: Store, explored: Store) -> Iterator[str]:
+    """What is wrong, a sentence each; nothing if all is well."""
+    unread = [told for s in (store, explored) for told in damaged(s)]
+    yield from unread
+    if unread:
+        return
+    records, chosen = store.read(), explored.read()
+    for key, record in {**records, **chosen, **{r["key"]: r for r in store.others()}}.items():
+        if record["circumstances"]["dirty"]:
+            yield f"{key} was made from a tree with uncommitted changes: make it again."
+    for key, record in chosen.items():
+        if record["spec"]["seed"] < SEEDS[0]:
+            yield f"{key} explores seed {record['spec']['seed']}, which is judged."
+    for finding in findings(claims, records, chosen):
+        for runs in finding.runs if isinstance(finding.statement, Trained) else ():
+            yield from untimely(finding.claim, runs, chosen, explored.folder)
+
+
+def damaged(store: Store) -> Iterator[str]:
+    """The files of a store that are not whole records."""
+    for path in sorted(store.folder.glob("*.json")):
+        try:
+            store.environment(read_record(path))
+        except InputError as error:
+            yield str(error)
+
+
+def untimely(
+    claim: Claim, runs: Runs, explored: Mapping[str, Record], folder: Path
+) -> Iterator[str]:
+    """Judged runs whose commit has not yet the statement's rule, or what chose its rates."""
+    statement, tier = runs.statement, runs.group.tier
+    assert isinstance(statement, Trained)
+    if tier not in statement.decided_at:
+        return
+    name = f"{claim.name}: {statement.name}"
+    now = at_tier(json.loads(json.dumps(rule(statement))), tier)
+    chosen = {key for arm in statement.contrast for key in swept(runs, arm, explored)}
+    for commit in sorted({str(r["circumstances"]["commit"]) for r in runs.records.values()}):
+        if not is_ancestor(commit):
+            yield f"{name} has runs of commit {commit}, which is not in this history."
+        elif at_tier(rules_at(commit).get(name, {}), tier) != now:
+            yield f"the rule of {name} was changed after its runs of commit {commit[:10]}."
+        elif late := chosen - explored_at(commit, folder):
+            yield (
+                f"the learning rates of {name} were chosen by {', '.join(sorted(late))}, which "
+                f"commit {commit[:10]} of its runs does not have."
+            )
+
+
+def rule(statement: Trained) -> dict[str, Any]:
+    return {name: getattr(statement, name) for name in RULE}
+
+
+def at_tier(rule: Mapping[str, Any], tier: str) -> list[Any]:
+    """In an order: that of arms matters, which equality of dictionaries does not see."""
+    seeds = rule.get("seeds", {}).get(tier)
+    return [seeds, *((n, json.dumps(rule.get(n))) for n in RULE if n != "seeds")]
+
+
+def swept(runs: Runs, arm: str, explored: Mapping[str, Record]) -> list[str]:
+    """The keys of the explored runs that chose an arm's rate."""
+    statement, group = runs.statement, runs.group
+    assert isinstance(statement, Trained)
+    if not statement.rates:
+        return []
+    tier = TIERS[group.tier]
+    for backend in dict.fromkeys((group.backend, "tensorflow", "torch", "jax")):
+        state = sweep(statement, arm, tier, backend, group.data, explored)
+        if state.best:
+            return list(state.keys)
+    return []
+
+
+@cache
+def is_ancestor(commit: str) -> bool:
+    return git("merge-base", commit, "HEAD").decode().strip() == commit
+
+
+@cache
+def rules_at(commit: str) -> dict[str, Any]:
+    """The rules of all trained statements in a commit's own code; none where it had none."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = git("archive", "--format=tar", "--prefix=reproductions/", commit)
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        words = [sys.executable, "-c", RULES_OF_A_TREE]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+@cache
+def explored_at(commit: str, folder: Path) -> set[str]:
+    """The keys of the explored records in a commit; of a folder that git does not track, all."""
+    if not git("ls-files", str(folder)):
+        return {path.stem for path in folder.glob("*.json")}
+    prefix = git("rev-parse", "--show-toplevel").decode().strip()
+    place = folder.resolve().relative_to(prefix)
+    names = git("ls-tree", "-r", "--name-only", "--full-tree", commit, str(place)).decode()
+    return {Path(name).stem for name in names.splitlines()}

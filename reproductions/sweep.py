@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .canonical import key_of
+from .arms import ARMS
+from .canonical import canonical, key_of
 from .claims import Trained
 from .metrics import METRICS
 from .records import Record
@@ -114,6 +115,21 @@ def rate_of(
         if best := sweep(statement, arm, tier, name, data, explored).best:
             return best
     return None
+
+
+def protocols(statement: Trained, explored: Explored) -> int:
+    """In how many ways, but for seeds and rates, all arms of a statement have been explored."""
+    arms: dict[bytes, set[str]] = {}
+    for record in explored.values():
+        spec = record["spec"]
+        recipe = {name: x for name, x in spec["recipe"].items() if name not in VARIED}
+        way = canonical({"recipe": recipe, "tier": spec["tier"], "data": spec["data"]})
+        arms.setdefault(way, set()).add(spec["arm"]["name"])
+    return sum(set(statement.contrast) <= found for found in arms.values())
+
+
+# What arms and sweeps vary.
+VARIED = {"schedule", *(name for arm in ARMS.values() for name in arm.training)}
 
 
 def exploration(

@@ -118,8 +118,10 @@ def is_ancestor(commit: str) -> bool:
 @cache
 def rules_at(commit: str) -> dict[str, Any]:
     """The rules of all trained statements in a commit's own code; none where it had none."""
+    archive = git("archive", "--format=tar", "--prefix=reproductions/", commit)
+    if not archive:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
-        archive = git("archive", "--format=tar", "--prefix=reproductions/", commit)
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
         words = [sys.executable, "-c", RULES_OF_A_TREE]

@@ -104,6 +104,10 @@ class Probe(keras.layers.Layer):
         """The tensor."""
         return ops.add(x, self.zeros)
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The input's."""
+        return input_shape
+
 
 # Of the class of an instance: on PyTorch Keras makes its vectorised variant.
 class Keeper(type(keras.optimizers.SGD())):  # type: ignore[misc]

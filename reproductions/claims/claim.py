@@ -90,7 +90,8 @@ class Claim:
     `quotes` are verbatim fragments of the source document with their translations; without any
     the claim is a paper's. `paper` are published figures with their place. `untuned` confesses
     what is held fixed without tuning, `shrunk` what is smaller than in the paper and why the claim
-    should still hold, for each tier that runs are judged at. `backend` is the one in the headline.
+    should still hold, for each tier that runs are judged at. `doubts` is what else could explain
+    what its runs show, and what would settle it. `backend` is the one in the headline.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Claim:
     statements: tuple[Statement, ...]
     untuned: str = ""
     shrunk: Mapping[str, str] = field(default_factory=dict)
+    doubts: str = ""
     backend: str = "tensorflow"
 
     @property

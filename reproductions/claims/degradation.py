@@ -143,6 +143,12 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED,
+        doubts=(
+            "a slow start instead of a worse end: in few steps the deeper net has left chance "
+            "later, and the same gap would be seen of two nets that end alike. The paper tier, "
+            "where both curves are flat, would settle it; a learning rate that suits 56 layers "
+            "better than 0.1 could narrow the gap, too."
+        ),
         shrunk=SHRUNK,
     ),
     Claim(
@@ -167,6 +173,10 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED,
+        doubts=(
+            "residual nets leave chance sooner at any depth, so that the difference may be of the "
+            "start alone. The paper tier, where all four curves are flat, would settle it."
+        ),
         shrunk=SHRUNK,
     ),
     Claim(
@@ -191,6 +201,10 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED,
+        doubts=(
+            "a deeper net of either kind is slower at first; behind after few steps may be ahead "
+            "after many. The paper tier would settle it."
+        ),
         shrunk=SHRUNK,
     ),
     Claim(
@@ -232,6 +246,11 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED,
+        doubts=(
+            "too few steps for either net to overfit: what is excluded here is that overfitting "
+            "explains this gap, not that plain-56 would overfit if it came to fit its images. The "
+            "paper tier has the gap at equal training loss."
+        ),
         shrunk=SHRUNK,
     ),
     Claim(
@@ -269,6 +288,12 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED,
+        doubts=(
+            "the ratio of gradients with respect to activations is not that of updates: batch "
+            "normalization rescales what weights get, so that gradients of unequal size need not "
+            "train badly, nor equal ones well. Which size of gradients goes with failure, a sweep "
+            "of depths and initialisations would show; no tier here settles the cause."
+        ),
         shrunk=SHRUNK_BUT_DEEP,
     ),
     Claim(
@@ -305,6 +330,11 @@ CLAIMS = (
             ),
         ),
         untuned=UNTUNED_110,
+        doubts=(
+            "two ends are compared, and a gradient may be lost between them; and sizes say "
+            "nothing of directions. The laptop tier's narrow nets have fewer channels to average "
+            "over; the paper tier has the paper's widths, and would settle it."
+        ),
         shrunk=SHRUNK_BUT_DEEP,
     ),
     Claim(

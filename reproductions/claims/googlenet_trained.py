@@ -98,6 +98,12 @@ AUX = Claim(
     ),
     untuned="all but the learning rate; there is no normalization, as in the paper, and weights "
     "are drawn after He et al.",
+    doubts=(
+        "the net is narrow, its images small and its first layers few: vanishing over 22 layers "
+        "of 224x224 pixels may be worse than over nine modules here. Weights drawn after He et "
+        "al. keep gradients larger than those of the paper may have done. The paper tier would "
+        "settle what becomes of the error."
+    ),
     shrunk={
         "laptop": LAPTOP,
         "night": NIGHT,

@@ -56,6 +56,12 @@ FASTER = Claim(
         ),
     ),
     untuned=UNTUNED,
+    doubts=(
+        "a loss of 2.0 is little below chance: the claim is shown of the first steps. That a net "
+        "without normalization catches up later is not excluded; the night and paper tiers go "
+        "further, and a lower loss would be another rule. He's initialisation may suit one net "
+        "better than the other."
+    ),
     shrunk={**SHRUNK, "paper": CIFAR_20},
 )
 
@@ -85,6 +91,12 @@ REGULARISES = Claim(
         ),
     ),
     untuned="all but the learning rate; the level of training loss, 0.5, and the number of images.",
+    doubts=(
+        "a net with normalization reaches the level at another step and with another learning "
+        "rate than one without; noise of small batches, and of a larger rate, regularises as "
+        "well, and the two are not told apart here. More images, or a sweep of batch sizes, "
+        "would."
+    ),
     shrunk={
         "laptop": "1,000 images of 16x16 pixels, half of the filters, 312 steps. Overfitting "
         "needs few images, not many steps.",
@@ -173,6 +185,12 @@ VANISHING = Claim(
         ),
     ),
     untuned=UNTUNED,
+    doubts=(
+        "gradients are compared at each net's own best rate, and only of the first and the last "
+        "block. A net that stays at chance has gradients of some size, too, and they mean little. "
+        "Deeper nets without normalization, which the paper means, cannot be started from He's "
+        "weights alone."
+    ),
     shrunk={**SHRUNK, "paper": CIFAR_20},
 )
 
@@ -252,6 +270,12 @@ SHIFT = Claim(
     ),
     untuned=f"{UNTUNED[:-1]}; where drift is measured the rate is 0.01 at its peak for all arms; "
     "shifts and scales vary by up to 0.5.",
+    doubts=(
+        "drift is measured by channel means on one batch, and by one cosine: other measures of a "
+        "shift could order the nets otherwise. Random shifts change the noise of training as well "
+        "as the shift. That a net is as fast in spite of them speaks against drift as the cause, "
+        "and for no other one."
+    ),
     shrunk={**SHRUNK, "paper": CIFAR_20},
 )
 
@@ -364,6 +388,11 @@ SCALED = Claim(
         ),
     ),
     untuned=UNTUNED,
+    doubts=(
+        "one initialisation for all inputs: weights drawn for inputs of another size would undo "
+        "the difference, as a learning rate for the first layer alone would. The claim is about "
+        "what happens where nobody does so."
+    ),
     shrunk={**SHRUNK, "paper": "nothing: the sentence names neither data nor net."},
 )
 

@@ -113,6 +113,11 @@ OVERFIT = Claim(
     ),
     untuned="one recipe for all arms, learning rate 0.1 at its peak; the level of training loss, "
     "0.5, and the number of images.",
+    doubts=(
+        "at the same training loss the nets have made different numbers of steps, and the one "
+        "that fits sooner has seen each image less often. A thousand small images are far from "
+        "ImageNet; the night and paper tiers have larger ones, and more of the net."
+    ),
     shrunk={
         "laptop": "1,000 images of 16x16 pixels, half of the filters, 312 steps. Overfitting "
         "needs few images, not many steps.",
@@ -204,6 +209,12 @@ TRANSFER = Claim(
     ),
     untuned="one recipe for both arms and both trainings; VGG is normalized, so that the net from "
     "scratch trains well.",
+    doubts=(
+        "a net that was trained before has simply made more steps, on images of the same data "
+        "set: another start of equal length, from classes of the same kind, is what transfer is, "
+        "but gains on other data sets need not be as large. The paper tier has better features, "
+        "and longer training from scratch."
+    ),
     shrunk={
         "laptop": f"{LAPTOP[:-1]} for each training.",
         "night": f"{NIGHT[:-1]} for each training.",

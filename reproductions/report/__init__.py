@@ -63,6 +63,7 @@ def context(
         "adjusted": view.adjusted(found),
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
+        "explored": explored,
         "superseded": superseded(CLAIMS.values(), records, explored),
         "others": others,
         "environments": known,

@@ -1,5 +1,6 @@
 """What both reports say of a finding, as text."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -11,6 +12,8 @@ from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
 from ..records import Record
+from ..sweep import SEEDS, protocols, sweep
+from ..tiers import TIERS
 
 # Refutations are printed first.
 WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
@@ -91,6 +94,23 @@ def rule(finding: Finding) -> str:
     return must_be(statement.rule) if isinstance(statement, Computed) else "top-1 or top-5 error."
 
 
+def explored(finding: Finding, records: Mapping[str, Record]) -> str:
+    """What was tried before, on seeds that are not judged, and the learning rates it chose."""
+    statement, head = finding.statement, finding.headline
+    if not isinstance(statement, Trained) or not head or not head.group.tier:
+        return ""
+    ways = protocols(statement, records)
+    tried = f"{ways} protocol{'s' * (ways != 1)} tried on seeds from {SEEDS[0]} on"
+    if not statement.rates:
+        return tried + "."
+    group = head.group
+    states = {arm: sweep(statement, arm, TIERS[group.tier], group.backend, group.data, records)
+              for arm in statement.contrast}  # fmt: skip
+    rates = (f"{arm} {state.best:g} of {told(state.rates)}"
+             for arm, state in states.items() if state.best)  # fmt: skip
+    return f"{tried}; learning rates chosen there: {'; '.join(rates) or 'on another backend'}."
+
+
 def must_be(rule: Any) -> str:
     """What the values of a check must be."""
     if isinstance(rule, Equal):
@@ -165,7 +185,10 @@ def value(finding: Finding, runs: Runs, arm: str, seed: int) -> str:
     number = runs.values[arm, seed]
     assert isinstance(finding.statement, Trained)
     scale = METRICS[finding.statement.metric].scale
-    return "diverged" if number is None else f"{scale * number:.2f}"
+    if number is None:
+        outcome = runs.records[arm, seed]["result"]["outcome"]
+        return "diverged" if outcome == "diverged" else "unknown"
+    return "never" if math.isinf(number) else f"{scale * number:.2f}"
 
 
 def values(runs: Runs) -> list[tuple[str, str]]:

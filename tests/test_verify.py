@@ -1,0 +1,129 @@
+"""Records that cannot be believed are named."""
+
+import json
+import subprocess
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_report import CIFAR, made
+
+from conftest import reproductions
+from reproductions import verify
+from reproductions.claims import CLAIMS, FLAGSHIP
+from reproductions.environment import code
+from reproductions.plan import wanted
+from reproductions.records import Store, new_record
+from reproductions.spec import spec_of
+from reproductions.tiers import TIERS
+
+FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
+HEAD = code()["commit"]
+
+
+def store_of(folder, commit=HEAD, dirty=None, seeds=(0,)):
+    """A store with plain-20 of some seeds."""
+    store = Store(folder)
+    digest = store.keep_environment({"system": "s"})
+    for seed in seeds:
+        record = made(spec_of("plain-20", TIERS["laptop"], seed, "torch", CIFAR), 0.5)
+        new = {**record["circumstances"], "commit": commit, "dirty": dirty, "environment": digest}
+        store.add(new_record(record["spec"], record["result"], new))
+    return store
+
+
+def told(store, explored=None, claims=FLAGSHIP_CLAIMS):
+    return list(verify.problems(claims, store, explored or Store(store.folder / "explored")))
+
+
+def test_whole_records_of_this_commit_pass(tmp_path):
+    assert told(store_of(tmp_path)) == []
+
+
+def test_uncommitted_changes_are_named(tmp_path):
+    (problem,) = told(store_of(tmp_path, dirty="0" * 64))
+    assert "uncommitted changes" in problem
+
+
+def test_a_commit_of_another_history_is_named(tmp_path):
+    problems = told(store_of(tmp_path, commit="0" * 40))
+    assert problems
+    assert all("not in this history" in problem for problem in problems)
+
+
+def test_a_rule_that_was_changed_after_its_runs_is_named(tmp_path):
+    store = store_of(tmp_path)
+    (claim,) = (c for c in FLAGSHIP_CLAIMS if c.name == "degradation-plain")
+    for change in ({"margin": 0.0}, {"seeds": {"laptop": 2}}, {"alpha": 0.1},
+                   {"contrast": {"plain-20": -1, "plain-56": 1}}):  # fmt: skip
+        moved = replace(claim, statements=(replace(claim.statements[0], **change),))
+        (problem,) = told(store, claims=[moved])
+        assert "the rule of degradation-plain: training error was changed" in problem
+    prose = replace(claim, statements=(replace(claim.statements[0], says="other words"),))
+    assert told(store, claims=[prose]) == []
+
+
+def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
+    """Judged runs of a swept claim whose commit has not what was explored."""
+    (statement,) = CLAIMS["bn-faster"].trained
+    explored = Store(tmp_path / "explored")
+    digest = explored.keep_environment({"system": "s"})
+    around = {"commit": HEAD, "dirty": None, "environment": digest}
+    for arm in statement.contrast:
+        for rate in statement.rates:
+            spec = spec_of(arm, TIERS["laptop"], 1000, "torch", CIFAR, {}, rate, "losses")
+            result = {"outcome": "finished", "curves": {"train_loss": [abs(rate - 0.03)]},
+                      "watched": {"step": [0, 9], "train_loss": [3.0, 1 + abs(rate - 0.03)]}}  # fmt: skip
+            explored.add(new_record(spec, result, around))
+    store = Store(tmp_path)
+    store.keep_environment({"system": "s"})
+    runs = wanted([CLAIMS["bn-faster"]], TIERS["laptop"], "torch", CIFAR, explored.read())
+    assert len(runs) == 10
+    for spec in runs.values():
+        store.add(new_record(spec, result, around))
+    claims = [CLAIMS["bn-faster"]]
+    assert told(store, explored, claims) == []
+    monkeypatch.setattr(verify, "explored_at", lambda commit, folder: set())
+    (problem,) = told(store, explored, claims)
+    assert "were chosen by" in problem
+
+
+def test_a_judged_seed_is_not_explored(tmp_path):
+    explored = store_of(tmp_path / "explored", seeds=(1000, 3))
+    (problem,) = told(Store(tmp_path), explored)
+    assert "explores seed 3" in problem
+
+
+@given(st.integers(0), st.integers(0, 7))
+def test_one_flipped_bit_is_named(tmp_path_factory, position, bit):
+    folder = tmp_path_factory.mktemp("flipped")
+    store = store_of(folder)
+    (path,) = folder.glob("*.json")
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1 << bit
+    path.write_bytes(data)
+    (problem,) = told(store)
+    assert path.name in problem
+
+
+def test_the_command_says_which_and_exits_with_1(tmp_path):
+    store_of(tmp_path, dirty="0" * 64)
+    done = reproductions("verify", "--records", tmp_path)
+    assert done.returncode == 1
+    assert "uncommitted changes" in done.stdout
+    store_of(tmp_path / "good")
+    done = reproductions("verify", "--records", tmp_path / "good")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 records and 0 explored ones: all is well" in done.stdout
+
+
+@pytest.mark.parametrize("commit", ["HEAD"])
+def test_rules_are_read_from_a_commit_s_own_code(commit):
+    full = subprocess.run(["git", "rev-parse", commit], capture_output=True, text=True).stdout
+    rules = verify.rules_at(full.strip())
+    statement = CLAIMS["degradation-plain"].trained[0]
+    assert rules["degradation-plain: training error"] == json.loads(
+        json.dumps(verify.rule(statement))
+    )
+    assert verify.rules_at("0" * 40) == {}

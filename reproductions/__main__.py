@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from statistics import median
 from threading import TIMEOUT_MAX
@@ -128,12 +129,15 @@ def explored_in(folder: Path) -> dict[str, Record]:
     return {k: record for path in folders for k, record in Store(path).read().items()}
 
 
-def choosing_runs(verb: Callable[[Chosen], None]) -> Callable:
-    """The arguments by which `plan` and `run` choose runs, and the backend for this process."""
+def choosing_runs(verb: Callable) -> Callable:
+    """The arguments by which `plan` and `run` choose runs, and the backend for this process; the
+    verb's own are left to it.
+    """
 
     @wraps(verb)
     def chosen(backend: str | None, **options: Any) -> None:
-        verb(Chosen(backend=choose_backend(backend), **options))
+        own = {name: options.pop(name) for name in signature(verb).parameters if name in options}
+        verb(Chosen(backend=choose_backend(backend), **options), **own)
 
     for decorate in reversed((
         click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]..."),

@@ -267,6 +267,13 @@ def test_plan_counts_checks_and_training_runs(checked):
     assert "5 of 5 runs owed" in reproductions("plan", *both, "--records", folder).stdout
 
 
+def test_when_time_is_up_it_stops_and_says_what_is_left(tmp_path):
+    done = reproductions(*SMOKE, "--records", tmp_path, "--max-minutes", "0.02")
+    assert done.returncode == 3, done.stdout
+    assert "Time was up: 4 runs are still owed" in done.stdout
+    assert not list(tmp_path.glob("*.json"))
+
+
 def test_what_cannot_be_run_is_told_with_the_reason(tmp_path):
     words = ("bn-faster", "vgg-top5", "--data", "embedded")
     done = reproductions("run", *words, "--records", tmp_path)

@@ -1,0 +1,53 @@
+"""What is owed, in which order, and how long it takes."""
+
+from test_report import CIFAR, made
+
+from reproductions.claims import CLAIMS
+from reproductions.plan import effort, minutes, shortest_first, wanted
+from reproductions.records import new_record
+from reproductions.spec import spec_of
+from reproductions.tiers import TIERS
+
+LAPTOP = TIERS["laptop"]
+
+
+def timed(arm, seed, seconds, backend="torch", watched=None):
+    record = made(spec_of(arm, LAPTOP, seed, backend, CIFAR, watched=watched), 0.5)
+    around = {**record["circumstances"], "seconds": seconds}
+    return new_record(record["spec"], record["result"], around)
+
+
+def test_a_run_takes_what_its_other_seeds_took():
+    known = [timed("plain-20", 0, 60), timed("plain-20", 1, 120), timed("plain-56", 0, 600),
+             timed("plain-20", 0, 1, "jax"), timed("plain-20", 0, 1, watched="losses")]  # fmt: skip
+    assert minutes(spec_of("plain-20", LAPTOP, 7, "torch", CIFAR), known) == 1.5
+    assert minutes(spec_of("plain-20", LAPTOP, 7, "tensorflow", CIFAR), known) is None
+
+
+def test_else_the_nearest_in_effort_is_scaled():
+    known = [timed("plain-56", 0, 600), timed("plain-20", 0, 60)]
+    guess = minutes(spec_of("plain-110", LAPTOP, 0, "torch", CIFAR), known)
+    factor = effort(spec_of("plain-110", LAPTOP, 0, "torch", CIFAR)) / effort(known[0]["spec"])
+    assert guess == 10 * factor
+
+
+def test_the_shortest_run_is_first_and_seeds_stay_together():
+    runs = wanted([CLAIMS["degradation-plain"]], LAPTOP, "torch", CIFAR, {})
+    arms = [spec["arm"]["name"] for spec in runs.values()]
+    assert arms == ["plain-20"] * 3 + ["plain-56"] * 3
+    known = [timed("plain-20", 0, 600), timed("plain-56", 0, 60)]
+    order = [runs[key]["arm"]["name"] for key in shortest_first(runs, known)]
+    assert order == ["plain-56"] * 3 + ["plain-20"] * 3
+    assert set(shortest_first(runs, []).values()) == {None}
+
+
+def test_claims_share_runs():
+    claims = [CLAIMS[name] for name in ("degradation-plain", "cause-overfitting")]
+    assert wanted(claims, LAPTOP, "torch", CIFAR, {}) == wanted(
+        claims[:1], LAPTOP, "torch", CIFAR, {}
+    )
+    alone = [len(wanted([CLAIMS[name]], LAPTOP, "torch", CIFAR, {}))
+             for name in ("cause-vanishing", "gradient-flow")]  # fmt: skip
+    both = [CLAIMS[name] for name in ("cause-vanishing", "gradient-flow")]
+    assert alone == [5, 30]
+    assert len(wanted(both, LAPTOP, "torch", CIFAR, {})) == 30

@@ -73,8 +73,12 @@ def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
     for arm in statement.contrast:
         for rate in statement.rates:
             spec = spec_of(arm, TIERS["laptop"], 1000, "torch", CIFAR, {}, rate, "losses")
-            result = {"outcome": "finished", "curves": {"train_loss": [abs(rate - 0.03)]},
-                      "watched": {"step": [0, 9], "train_loss": [3.0, 1 + rate]}}  # fmt: skip
+            loss = 1 + abs(rate - 0.03)  # the best is inside
+            result = {
+                "outcome": "finished",
+                "curves": {"train_loss": [loss]},
+                "watched": {"step": [0, 9], "train_loss": [3.0, loss]},
+            }
             explored.add(new_record(spec, result, around))
     store = Store(tmp_path)
     store.keep_environment({"system": "s"})

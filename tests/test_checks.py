@@ -17,8 +17,8 @@ from reproductions.checks.graphs import Walk, sentences, weight_layers, without_
 from reproductions.checks.seconds import measured
 from reproductions.claims import CLAIMS
 from reproductions.findings import group_of
-from reproductions.plan import check_spec
 from reproductions.records import Store
+from reproductions.spec import check_spec
 
 BACKEND = keras.backend.backend()
 COMMITTED = Store(Path(reproductions.__file__).parent / "records").read()

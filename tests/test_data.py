@@ -236,7 +236,7 @@ def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
     """Test accuracy: least squares on the pixels 15 %, ResNet-8 after 312 steps 95 to 96 %."""
     from keras.backend import backend
 
-    from reproductions.plan import spec_of
+    from reproductions.spec import spec_of
     from reproductions.train import train
 
     tier = replace(TIERS["laptop"], depths=((20, 8),))

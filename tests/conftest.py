@@ -10,8 +10,8 @@ import pytest
 
 # As the suite's processes have it: without, TensorFlow knows no channels_first on CPUs.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Tables are read by tests, and wrapped where a terminal is narrow.
-os.environ.setdefault("COLUMNS", "160")
+# Of a run side by side: consoles made while it is set keep that width.
+os.environ.pop("COLUMNS", None)
 
 ROOT = Path(__file__).parents[1]
 # Two side by side whatever the machine: results may depend on the threads of each.

@@ -24,7 +24,7 @@ MEANINGS = {
     REPRODUCED: "the statement holds by its rule.",
     INCONCLUSIVE: "there are runs, and they leave it open.",
     NOT_RUN: "nothing here can decide it: no run was made at a budget that can (numbers of smaller "
-    "ones are shown), nothing measures what it asks for yet, or it takes ImageNet.",
+    "ones are shown), its learning rates are not explored yet, or it takes ImageNet.",
 }
 
 
@@ -144,7 +144,8 @@ def command(finding: Finding) -> str:
         return f"{verb} --untrained --backend {backend} {report}"
     if head is None:
         tier, backend = statement.decided_at[0], finding.claim.backend
-        return f"{verb} --tier {tier} --backend {backend} {report}"
+        explore = f"{verb.replace('run', 'explore', 1)} --tier {tier} --backend {backend} && "
+        return f"{explore * bool(statement.rates)}{verb} --tier {tier} --backend {backend} {report}"
     group = head.group
     return f"{verb} --tier {group.tier} --backend {group.backend} --data {group.data_name} {report}"
 

@@ -1,175 +1,42 @@
-"""The command line: `python -m reproductions list | plan | run | report | rerun | evaluate`."""
+"""The command line: `python -m reproductions VERB`."""
 
 import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import wraps
-from inspect import signature
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from threading import TIMEOUT_MAX
-from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 
-from . import batches
 from .arms import ARMS
-from .claims import CLAIMS, FLAGSHIP, Claim, Computed, OnImageNet, Statement, Trained
-from .data import CHOICES, copy_note, load, why_embedded
-from .environment import BACKENDS, available_cores, choose_backend, environment
+from .choices import (
+    COMMITTED,
+    Chosen,
+    choosing_runs,
+    explored_in,
+    folder,
+    known_in,
+    records_option,
+)
+from .claims import CLAIMS, Computed, OnImageNet, Statement, Trained
+from .environment import choose_backend, environment
 from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, group_of, runs_in
-from .metrics import METRICS
-from .plan import alone, checks, owed, runs_of, shortest_first, wanted
+from .plan import alone, owed, runs_of, shortest_first
 from .progress import listener
 from .records import Record, Store
 from .rerun import command, differences
 from .rerun import rerun as run_again
 from .run import Crew, RunError
 from .spec import Spec
-from .sweep import exploration
+from .terminal import console, print_verdicts, say
 from .tiers import MEANT_FOR, TIERS
 from .verify import problems
-
-COMMITTED = Path(__file__).parent / "records"
-
-console = Console()
-
-folder = click.Path(file_okay=False, path_type=Path)
-records_option = click.option(
-    "--records", type=folder, default="runs", show_default=True, help="The folder of records."
-)
-
-
-class ClaimName(click.ParamType):
-    """The name of a claim; of a wrong one the closest are told."""
-
-    name = "claim"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, context: click.Context | None
-    ) -> str:
-        if value not in CLAIMS:
-            closest = ", ".join(get_close_matches(value, CLAIMS, cutoff=0))
-            self.fail(f"there is no claim {value!r}; the closest: {closest} (`list` has all).")
-        return value
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The runs that `plan` and `run` are about."""
-
-    claims: tuple[str, ...]
-    every: bool
-    untrained: bool
-    tier: str
-    backend: str
-    seeds: int | None
-    jobs: int
-    data: str
-    records: Path
-    arrays: dict[str, Any] = field(default_factory=dict)
-    identity: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def judged(self) -> list[Claim]:
-        """The claims: those named, all, or the flagship's."""
-        every = CLAIMS if self.every or self.untrained else FLAGSHIP
-        return [CLAIMS[name] for name in self.claims or every]
-
-    @property
-    def statements(self) -> list[Trained]:
-        """Those of the claims that need training, and have seeds at the tier."""
-        if self.untrained:
-            return []
-        return [s for claim in self.judged for s in claim.trained if self.tier in s.seeds]
-
-    def load(self) -> None:
-        """The data, where some statement needs them."""
-        if not self.statements:
-            return
-        data = load(self.data, TIERS[self.tier])
-        self.identity.update(data.identity())
-        if data.name == "embedded" and self.data == "auto" and self.tier != "smoke":
-            say(why_embedded())
-        told = self.identity["sha256"][:16]
-        say(f"Data: {data.name} {data.version}, {told}. {copy_note(self.identity)}")
-        self.arrays.update(batches.at_tier(data, TIERS[self.tier]))
-
-    def runs(self) -> dict[str, Spec]:
-        """What is wanted, by key: checks, then training, whose data are loaded."""
-        wanted_checks = checks(self.judged, self.backend)
-        if not self.statements:
-            return wanted_checks
-        training = wanted(
-            self.judged, TIERS[self.tier], self.backend, self.identity,
-            explored_in(self.records), self.seeds,
-        )  # fmt: skip
-        return wanted_checks | training
-
-    def explorations(self) -> dict[str, Spec]:
-        """What is to be explored next, by key."""
-        explored, tier = explored_in(self.records), TIERS[self.tier]
-        runs: dict[str, Spec] = {}
-        for statement in self.statements:
-            runs |= exploration(statement, tier, self.backend, self.identity, explored)
-        return {key: spec for key, spec in runs.items() if key not in explored}
-
-
-def explored_in(folder: Path) -> dict[str, Record]:
-    """The committed explorations, and those of a folder of records."""
-    folders = dict.fromkeys((COMMITTED / "explored", folder / "explored"))
-    return {k: record for path in folders for k, record in Store(path).read().items()}
-
-
-def choosing_runs(verb: Callable) -> Callable:
-    """The arguments by which `plan` and `run` choose runs, and the backend for this process; the
-    verb's own are left to it.
-    """
-
-    @wraps(verb)
-    def chosen(backend: str | None, **options: Any) -> None:
-        own = {name: options.pop(name) for name in signature(verb).parameters if name in options}
-        verb(Chosen(backend=choose_backend(backend), **options), **own)
-
-    for decorate in reversed((
-        click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]..."),
-        click.option("--all", "every", is_flag=True, help="All claims."),
-        click.option(
-            "--untrained", is_flag=True, help="Only what needs no training; of all claims, if none."
-        ),
-        click.option(
-            "--tier", type=click.Choice(list(TIERS)), default="laptop", show_default=True,
-            help="The budget of training; see `list`.",
-        ),
-        click.option(
-            "--backend", type=click.Choice(BACKENDS),
-            help="The Keras backend; default: KERAS_BACKEND, else the first that is installed.",
-        ),
-        click.option(
-            "--seeds", type=click.IntRange(1),
-            help="Train seeds 0 to N - 1; default: as many as the claims judge at the tier.",
-        ),
-        click.option(
-            "--jobs", type=click.IntRange(1), default=lambda: min(available_cores(), 4),
-            help="Runs side by side, sharing the cores; default: one a core, at most 4.",
-        ),
-        click.option(
-            "--data", type=click.Choice(CHOICES), default="auto", show_default=True,
-            help="auto: CIFAR-10 where it is prepared or its site answers; else, at the laptop "
-            "tier, the embedded images, which the smoke tier always uses.",
-        ),
-        records_option,
-    )):  # fmt: skip
-        chosen = decorate(chosen)
-    return chosen
 
 
 @click.group()
@@ -289,13 +156,33 @@ def explore(chosen: Chosen) -> None:
     Records go to the folder `explored` in --records. What is there, or committed, chooses the
     learning rates of `run`.
     """
-    store = Store(chosen.records / "explored")
-    store.check_writable()
     chosen.load()
     while runs := chosen.explorations():
         say(f"{len(runs)} runs to explore, before what they choose is known.")
-        with listener(console, runs) as progress:
-            if not Crew(store, chosen.arrays, chosen.jobs, progress).work(runs):
+        make(chosen, runs, chosen.records / "explored")
+
+
+@app.command("second-look")
+@choosing_runs
+def second_look(chosen: Chosen) -> None:
+    """Make a verdict's runs again on seeds from 2000 on, at its learning rates and at a third.
+
+    Records go to the folder `second` in --records. The report tells them beside the verdict; they
+    decide nothing.
+    """
+    chosen.load()
+    make(chosen, chosen.second_looks(), chosen.records / "second")
+
+
+def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
+    """Those of `runs` that `folder` lacks; a failed one ends the command, once the others are
+    done.
+    """
+    store = Store(folder)
+    store.check_writable()
+    if left := owed(runs, store.read()):
+        with listener(console, left) as progress:
+            if not Crew(store, chosen.arrays, chosen.jobs, progress).work(left):
                 sys.exit(1)
 
 
@@ -364,13 +251,15 @@ def verify(records: Path) -> None:
 
     Exit status: 0 all is well; 1 something is not, and is named.
     """
-    store, explored = Store(records), Store(records / "explored")
-    found = list(problems(CLAIMS.values(), store, explored))
+    found = list(problems(CLAIMS.values(), records))
     for problem in found:
         say(problem)
     if found:
         sys.exit(1)
-    say(f"{len(store.read())} records and {len(explored.read())} explored ones: all is well.")
+    judged, explored, second = (
+        len(Store(path).read()) for path in (records, records / "explored", records / "second")
+    )
+    say(f"{judged} records, {explored} explored, {second} of second looks: all is well.")
 
 
 # --- what the verbs share -----------------------------------------------------------------------
@@ -414,11 +303,6 @@ def why_no_runs(statement: Trained, tier: str) -> str:
     return f"its learning rates are not explored at the {tier} tier: `explore` does that"
 
 
-def known_in(folder: Path) -> list[Record]:
-    """What tells how long runs take: the records of a folder, or else the committed ones."""
-    return [*Store(folder).read().values()] or [*Store(COMMITTED).read().values()]
-
-
 def found_in(folder: Path) -> list[Finding]:
     return findings(CLAIMS.values(), Store(folder).read(), explored_in(folder))
 
@@ -436,46 +320,6 @@ def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Fin
         for s in claim.statements
         if isinstance(s, kinds)
     ]
-
-
-def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
-    """A table of the headline verdicts, over those of `other` findings; without runs a count."""
-    table = Table(Column("claim", no_wrap=True), "verdict", "effect", "on")
-    for i, finding in enumerate(found):
-        if not finding.headline:
-            continue
-        about = f"{finding.claim.name}\n{finding.statement.name}"
-        table.add_row(about, *headline_cells(finding), end_section=not other)
-        if other:
-            table.add_row("  committed", *headline_cells(other[i]), end_section=True)
-    if table.rows:
-        console.print(table)
-    if bare := sum(not finding.headline for finding in found):
-        say(f"NOT RUN, for want of runs here: {bare} statements.")
-    data = [data_of(findings) for findings in (found, other or ())]
-    for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
-        say(note)
-    if other and data[0] != data[1]:
-        say("The committed verdicts are about other data: compare the words, not the effects.")
-
-
-def headline_cells(finding: Finding) -> list[str]:
-    verdict, statement = finding.verdict, finding.statement
-    effect = "·"
-    if isinstance(statement, Trained) and verdict.mean is not None:
-        metric = METRICS[statement.metric]
-        effect = f"{metric.shown(verdict.mean)} {metric.unit}"
-    return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
-
-
-def data_of(found: Sequence[Finding]) -> list[dict[str, str]]:
-    """The data of the headlines, each once."""
-    identities = (f.headline.group.data for f in found if f.headline and f.headline.group.tier)
-    return [dict(items) for items in dict.fromkeys(tuple(d.items()) for d in identities)]
-
-
-def say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def terminated(*_: object) -> None:

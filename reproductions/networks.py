@@ -241,8 +241,11 @@ def seeded(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 def sized(name: str, width: int) -> dict[str, int]:
     """Options that make a network as narrow as a ResNet whose first stage has `width` filters:
-    at 16, the paper's, all have their own full width.
+    at 16, the paper's, all have their own full width. GoogLeNet, which costs ten times as much, is
+    as narrow again.
     """
     if name == "DenseNet":
         return {"growth": max(1, 12 * width // 16)}
-    return {"width": 64 * width // 16 if name in ("VGG", "GoogLeNet") else width}
+    if name == "GoogLeNet":
+        return {"width": 64 * width**2 // 16**2}
+    return {"width": 64 * width // 16 if name == "VGG" else width}

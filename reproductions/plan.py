@@ -20,12 +20,12 @@ def runs_of(
     backend: str,
     data: Mapping[str, str],
     explored: Mapping[str, Record],
-    seeds: int | None = None,
+    seeds: Collection[int] | None = None,
 ) -> dict[tuple[str, int], Spec]:
     """The runs that judge a statement at `tier`, by (arm, seed); none where it has no seeds there,
     or an arm's learning rate has still to be explored.
 
-    `seeds` replaces the number of seeds that the statement declares.
+    `seeds` replaces those that the statement declares.
     """
     if tier.name not in statement.seeds:
         return {}
@@ -37,7 +37,7 @@ def runs_of(
     return {
         (arm, seed): spec_of(arm, tier, seed, backend, data, statement.held, rates[arm], watched)
         for arm in arms
-        for seed in range(seeds or statement.seeds[tier.name])
+        for seed in seeds or range(statement.seeds[tier.name])
     }
 
 
@@ -49,12 +49,16 @@ def wanted(
     explored: Mapping[str, Record],
     seeds: int | None = None,
 ) -> dict[str, Spec]:
-    """The runs that judge `claims` at `tier`, by key, the shortest first; runs are shared."""
+    """The runs that judge `claims` at `tier`, by key, the shortest first; runs are shared.
+
+    `seeds` replaces the number of seeds that the statements declare.
+    """
+    numbers = range(seeds) if seeds else None
     specs = [
         spec
         for claim in claims
         for statement in claim.trained
-        for spec in runs_of(statement, tier, backend, data, explored, seeds).values()
+        for spec in runs_of(statement, tier, backend, data, explored, numbers).values()
     ]
     # The seeds of an arm follow each other: a process keeps the last model that it compiled.
     specs.sort(key=lambda spec: (spec["arm"]["name"], spec["seed"]))

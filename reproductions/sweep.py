@@ -53,9 +53,11 @@ def sweep(
 ) -> Sweep:
     """The sweep of an arm for a statement that has rates."""
     rates = tuple(sorted(statement.rates))
+    # Only where they are judged: to watch losses costs as much as to train.
+    watched = "losses" if METRICS[statement.metric].watched == "losses" else None
     while True:
         specs = {
-            rate: spec_of(arm, tier, SEEDS[0], backend, data, statement.held, rate, "losses")
+            rate: spec_of(arm, tier, SEEDS[0], backend, data, statement.held, rate, watched)
             for rate in rates
         }
         keys = {rate: key_of(spec) for rate, spec in specs.items()}

@@ -18,6 +18,7 @@ from .environment import git
 from .errors import InputError
 from .findings import Runs, findings
 from .records import Record, Store, read_record
+from .second import FIRST
 from .sweep import SEEDS, sweep
 from .tiers import TIERS
 
@@ -36,22 +37,26 @@ print(json.dumps({{
 """
 
 
-def problems(claims: Collection[Claim], store: Store, explored: Store) -> Iterator[str]:
-    """What is wrong, a sentence each; nothing if all is well."""
-    unread = [told for s in (store, explored) for told in damaged(s)]
+def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
+    """What is wrong with the records in a folder, in its `explored` and its `second`, a sentence
+    each; nothing if all is well.
+    """
+    stores = [Store(folder), Store(folder / "explored"), Store(folder / "second")]
+    unread = [told for store in stores for told in damaged(store)]
     yield from unread
     if unread:
         return
-    records, chosen = store.read(), explored.read()
-    for key, record in {**records, **chosen, **{r["key"]: r for r in store.others()}}.items():
+    records, chosen, second = (store.read() for store in stores)
+    for record in (r for s in stores for r in (*s.read().values(), *s.others())):
         if record["circumstances"]["dirty"]:
-            yield f"{key} was made from a tree with uncommitted changes: make it again."
-    for key, record in chosen.items():
-        if record["spec"]["seed"] < SEEDS[0]:
-            yield f"{key} explores seed {record['spec']['seed']}, which is judged."
+            yield f"{record['key']} was made from a tree with uncommitted changes: make it again."
+    for some, first in ((chosen, SEEDS[0]), (second, FIRST)):
+        for key, record in some.items():
+            if record["spec"]["seed"] < first:
+                yield f"{key} has seed {record['spec']['seed']}, but those here begin at {first}."
     for finding in findings(claims, records, chosen):
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, chosen, explored.folder)
+            yield from untimely(finding.claim, runs, chosen, folder / "explored")
 
 
 def damaged(store: Store) -> Iterator[str]:

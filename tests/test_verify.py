@@ -33,8 +33,8 @@ def store_of(folder, commit=HEAD, dirty=None, seeds=(0,)):
     return store
 
 
-def told(store, explored=None, claims=FLAGSHIP_CLAIMS):
-    return list(verify.problems(claims, store, explored or Store(store.folder / "explored")))
+def told(store, claims=FLAGSHIP_CLAIMS):
+    return list(verify.problems(claims, store.folder))
 
 
 def test_whole_records_of_this_commit_pass(tmp_path):
@@ -87,16 +87,17 @@ def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
     for spec in runs.values():
         store.add(new_record(spec, result, around))
     claims = [CLAIMS["bn-faster"]]
-    assert told(store, explored, claims) == []
+    assert told(store, claims) == []
     monkeypatch.setattr(verify, "explored_at", lambda commit, folder: set())
-    (problem,) = told(store, explored, claims)
+    (problem,) = told(store, claims)
     assert "were chosen by" in problem
 
 
-def test_a_judged_seed_is_not_explored(tmp_path):
-    explored = store_of(tmp_path / "explored", seeds=(1000, 3))
-    (problem,) = told(Store(tmp_path), explored)
-    assert "explores seed 3" in problem
+@pytest.mark.parametrize(("folder", "first"), [("explored", 1000), ("second", 2000)])
+def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, first):
+    store_of(tmp_path / folder, seeds=(first, 3))
+    (problem,) = told(Store(tmp_path))
+    assert f"has seed 3, but those here begin at {first}" in problem
 
 
 @given(st.integers(0), st.integers(0, 7))
@@ -119,7 +120,7 @@ def test_the_command_says_which_and_exits_with_1(tmp_path):
     store_of(tmp_path / "good")
     done = reproductions("verify", "--records", tmp_path / "good")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 records and 0 explored ones: all is well" in done.stdout
+    assert "1 records, 0 explored, 0 of second looks: all is well" in done.stdout
 
 
 @pytest.mark.parametrize("commit", ["HEAD"])

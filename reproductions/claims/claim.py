@@ -49,7 +49,7 @@ class Trained:
     can decide, for the reason given. `held` is what the runs of all arms hold otherwise than
     their tier and its recipe, `level` the training loss that the metric is about. The schedule
     peaks at `rate`; with `rates` each arm has the best of these, chosen on seeds from 1000 on (see
-    `sweep.py`).
+    `sweep.py`). `doubts` is what else could explain its verdict, beside the claim's.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Trained:
     rate: float | None = None
     rates: tuple[float, ...] = ()
     alpha: float = 0.05
+    doubts: str = ""
     kind: Kind = "trained"
 
 

@@ -22,15 +22,16 @@ FLAGSHIP = "degradation-difference"
 
 
 def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, Path]:
-    """Write REPORT.html, REPORT.md and figures/ from the records of `store`, and from what was
-    explored before; return the reports.
+    """Write REPORT.html, REPORT.md and figures/ from the records of `store`, from second looks
+    beside them, and from what was explored before; return the reports.
     """
     records, others = store.read(), store.others()
+    second = Store(store.folder / "second").read()
     found = findings(CLAIMS.values(), records, explored)
     drawn = figures.drawn(found)
     save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
-    told = context(found, records, explored, known, others)
+    told = context(found, records, explored, second, known, others)
     paths = folder / "REPORT.html", folder / "REPORT.md"
     paths[0].write_text(page(told, drawn))
     paths[1].write_text(markdown(told, drawn))
@@ -49,6 +50,7 @@ def context(
     found: list[Finding],
     records: Mapping[str, Record],
     explored: Mapping[str, Record],
+    second: Mapping[str, Record],
     known: Mapping[str, Any],
     others: list[Record],
 ) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def context(
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
         "explored": explored,
+        "second": second,
         "superseded": superseded(CLAIMS.values(), records, explored),
         "others": others,
         "environments": known,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from statistics import fmean, geometric_mean
 from typing import Any
 
 from ..arithmetic import told
@@ -12,6 +13,7 @@ from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
 from ..records import Record
+from ..second import looked
 from ..sweep import SEEDS, protocols, sweep
 from ..tiers import TIERS
 
@@ -109,6 +111,48 @@ def explored(finding: Finding, records: Mapping[str, Record]) -> str:
     rates = (f"{arm} {state.best:g} of {told(state.rates)}"
              for arm, state in states.items() if state.best)  # fmt: skip
     return f"{tried}; learning rates chosen there: {'; '.join(rates) or 'on another backend'}."
+
+
+def saw(finding: Finding) -> str:
+    """What the runs of a trained statement gave: each arm's mean, and the seeds' signs."""
+    statement, head = finding.statement, finding.headline
+    if not isinstance(statement, Trained) or not head or finding.verdict.mean is None:
+        return ""
+    values, n = head.values, len(finding.verdict.effects)
+    arms = (f"{arm} {told_mean(finding, [values.get((arm, seed)) for seed in range(n)])}"
+            for arm in statement.contrast)  # fmt: skip
+    above = sum(effect is not None and effect > 0 for effect in finding.verdict.effects)
+    name = statement.metric[0].upper() + statement.metric[1:]
+    return (
+        f"{name}, mean of {n} seeds: {'; '.join(arms)}. The effect is above zero in {above} of {n}."
+    )
+
+
+def told_mean(finding: Finding, values: Sequence[float | None]) -> str:
+    """The mean of an arm's values; of steps the geometric one, as effects are logarithmic."""
+    assert isinstance(finding.statement, Trained)
+    metric = METRICS[finding.statement.metric]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return f"unknown in {len(values) - len(known)} of {len(values)}"
+    if not metric.logarithmic:
+        number = f"{metric.scale * fmean(known):.{metric.digits}f}".replace("-", "−")
+        return number + " %" * (metric.unit == "points")
+    return "never" if math.isinf(max(known)) else f"{geometric_mean(known):.0f} steps"
+
+
+def second_look(
+    finding: Finding, second: Mapping[str, Record], explored: Mapping[str, Record]
+) -> list[str]:
+    """What runs on other seeds, and at other learning rates, say of a trained verdict."""
+    head = finding.headline
+    if not isinstance(finding.statement, Trained) or not head or not head.group.tier:
+        return []
+    return [
+        f"{look}: {again.verdict.word}, {told_in_short(again)}"
+        for look, runs in looked(head, second, explored).items()
+        for again in [Finding(finding.claim, finding.statement, (runs,))]
+    ]
 
 
 def must_be(rule: Any) -> str:

@@ -1,0 +1,55 @@
+"""A second look at a verdict: its runs again on seeds kept apart, at its learning rates and at a
+third of them. It is told beside the verdict and decides nothing.
+"""
+
+from collections.abc import Mapping
+
+from .canonical import key_of
+from .claims import Trained
+from .findings import Group, Runs
+from .plan import runs_of
+from .records import Record
+from .spec import Spec
+from .tiers import TIERS
+
+# The first of the seeds kept apart.
+FIRST = 2000
+
+LOOKS = {
+    f"on seeds from {FIRST} on, at the same learning rates": 1.0,
+    f"on seeds from {FIRST} on, at a third of the learning rates": 1 / 3,
+}
+
+
+def looks(
+    statement: Trained, group: Group, explored: Mapping[str, Record]
+) -> dict[str, dict[tuple[str, int], Spec]]:
+    """The runs of each look, by (arm, seed): as many seeds as the verdict has."""
+    seeds = range(FIRST, FIRST + statement.seeds.get(group.tier, 0))
+    tier = TIERS[group.tier]
+    runs = runs_of(statement, tier, group.backend, group.data, explored, seeds)
+    return {
+        look: {pair: slower(spec, factor) for pair, spec in runs.items()}
+        for look, factor in LOOKS.items()
+    }
+
+
+def slower(spec: Spec, factor: float) -> Spec:
+    """The same run with its learning rates times `factor`."""
+    recipe = spec["recipe"]
+    schedule = tuple((share, factor * rate) for share, rate in recipe["schedule"])
+    return {**spec, "recipe": {**recipe, "schedule": schedule}}
+
+
+def looked(
+    runs: Runs, second: Mapping[str, Record], explored: Mapping[str, Record]
+) -> dict[str, Runs]:
+    """What second looks at a verdict's runs have left, those with any; seeds counted from 0."""
+    assert isinstance(runs.statement, Trained)
+    found = {}
+    for look, specs in looks(runs.statement, runs.group, explored).items():
+        keys = {(arm, seed - FIRST): key_of(spec) for (arm, seed), spec in specs.items()}
+        present = {pair: second[key] for pair, key in keys.items() if key in second}
+        if present:
+            found[look] = Runs(runs.statement, runs.group, present, len(specs))
+    return found

@@ -1,0 +1,53 @@
+"""What the command line says."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from .claims import Trained
+from .data import copy_note
+from .findings import Finding
+from .metrics import METRICS
+
+console = Console()
+
+
+def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
+    """A table of the headline verdicts, over those of `other` findings; without runs a count."""
+    table = Table(Column("claim", no_wrap=True), "verdict", "effect", "on")
+    for i, finding in enumerate(found):
+        if not finding.headline:
+            continue
+        about = f"{finding.claim.name}\n{finding.statement.name}"
+        table.add_row(about, *headline_cells(finding), end_section=not other)
+        if other:
+            table.add_row("  committed", *headline_cells(other[i]), end_section=True)
+    if table.rows:
+        console.print(table)
+    if bare := sum(not finding.headline for finding in found):
+        say(f"NOT RUN, for want of runs here: {bare} statements.")
+    data = [data_of(findings) for findings in (found, other or ())]
+    for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
+        say(note)
+    if other and data[0] != data[1]:
+        say("The committed verdicts are about other data: compare the words, not the effects.")
+
+
+def headline_cells(finding: Finding) -> list[str]:
+    verdict, statement = finding.verdict, finding.statement
+    effect = "·"
+    if isinstance(statement, Trained) and verdict.mean is not None:
+        metric = METRICS[statement.metric]
+        effect = f"{metric.shown(verdict.mean)} {metric.unit}"
+    return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
+
+
+def data_of(found: Sequence[Finding]) -> list[dict[str, str]]:
+    """The data of the headlines, each once."""
+    identities = (f.headline.group.data for f in found if f.headline and f.headline.group.tier)
+    return [dict(items) for items in dict.fromkeys(tuple(d.items()) for d in identities)]
+
+
+def say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,49 @@
+"""A second look: seeds kept apart, at the same learning rates and at a third of them."""
+
+from test_report import CIFAR, made
+
+from reproductions.claims import CLAIMS
+from reproductions.findings import Finding, Group, runs_in
+from reproductions.plan import runs_of
+from reproductions.report import view
+from reproductions.second import FIRST, looked, looks
+from reproductions.tiers import TIERS
+
+CLAIM = CLAIMS["degradation-plain"]
+STATEMENT = CLAIM.trained[0]
+GROUP = Group("torch", "laptop", *CIFAR.values())
+
+
+def test_looks_have_other_seeds_and_rates_and_nothing_else():
+    judged = runs_of(STATEMENT, TIERS["laptop"], "torch", GROUP.data, {})
+    same, slower = looks(STATEMENT, GROUP, {}).values()
+    assert {seed for _, seed in same} == {FIRST, FIRST + 1, FIRST + 2}
+    assert same.keys() == slower.keys()
+    for (arm, seed), spec in same.items():
+        assert {**spec, "seed": seed - FIRST} == judged[arm, seed - FIRST]
+        schedule = slower[arm, seed]["recipe"]["schedule"]
+        assert max(rate for _, rate in schedule) == 0.1 / 3
+        recipe = {**slower[arm, seed]["recipe"], "schedule": spec["recipe"]["schedule"]}
+        assert {**slower[arm, seed], "recipe": recipe} == spec
+
+
+def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
+    records = {}
+    for specs, deep in zip(looks(STATEMENT, GROUP, {}).values(), (0.8, 0.3), strict=True):
+        for (arm, seed), spec in specs.items():
+            error = (deep if arm == "plain-56" else 0.5) + (seed - FIRST) / 1000
+            record = made(spec, error + (0.001 * seed % 0.002 if arm == "plain-56" else 0))
+            records[record["key"]] = record
+    judged = {}
+    for spec in runs_of(STATEMENT, TIERS["laptop"], "torch", GROUP.data, {}).values():
+        record = made(spec, 0.5)
+        judged[record["key"]] = record
+    finding = Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, judged, {}),))
+    found = looked(finding.runs[0], records, {})
+    assert [runs.verdict.word for runs in found.values()] == ["REPRODUCED", "CONTRADICTED"]
+    first, second = view.second_look(finding, records, {})
+    assert first.startswith("on seeds from 2000 on, at the same learning rates: REPRODUCED, +30")
+    assert second.startswith(
+        "on seeds from 2000 on, at a third of the learning rates: CONTRADICTED"
+    )
+    assert view.second_look(finding, {}, {}) == []

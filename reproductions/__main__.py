@@ -13,27 +13,19 @@ import click
 from rich.table import Column, Table
 
 from .arms import ARMS
-from .choices import (
-    COMMITTED,
-    Chosen,
-    choosing_runs,
-    explored_in,
-    folder,
-    known_in,
-    records_option,
-)
+from .choices import Chosen, choosing_runs, folder, known_in, records_option
 from .claims import CLAIMS, Computed, OnImageNet, Statement, Trained
 from .environment import choose_backend, environment
 from .errors import InputError
 from .evaluate import evaluate
-from .findings import Finding, findings, group_of, runs_in
+from .findings import Finding, findings, runs_in
 from .plan import alone, owed, runs_of, shortest_first
 from .progress import listener
-from .records import Record, Store
+from .records import COMMITTED, Record, Store, explored_in
 from .rerun import command, differences
 from .rerun import rerun as run_again
 from .run import Crew, RunError
-from .spec import Spec
+from .spec import Spec, group_of
 from .terminal import console, print_verdicts, say
 from .tiers import MEANT_FOR, TIERS
 from .verify import problems
@@ -287,13 +279,11 @@ def tell_lacking(chosen: Chosen) -> None:
     """Say of claims that were named which statements these runs do not settle, and why."""
     if chosen.untrained:
         return
-    explored, tier = explored_in(chosen.records), TIERS[chosen.tier]
+    explored = explored_in(chosen.records)
     for statement in (s for name in chosen.claims for s in CLAIMS[name].statements):
         if isinstance(statement, OnImageNet):
             say(f"Not run here: {statement.says}: {statement.command}")
-        elif isinstance(statement, Trained) and not runs_of(
-            statement, tier, chosen.backend, chosen.identity, explored
-        ):
+        elif isinstance(statement, Trained) and not runs_of(statement, chosen.group, explored):
             say(f"Not run: {statement.says}: {why_no_runs(statement, chosen.tier)}.")
 
 

@@ -40,9 +40,15 @@ ARMS = {
         Arm("resnet-110", "ResNet", {"depth": 110}),
         # Normalization: with it the net is plain-20, plain-56 or resnet-110.
         Arm("plain-20-no-bn", "PlainNet", NO_BN),
+        Arm("plain-56-no-bn", "PlainNet", {"depth": 56, "normalization": None}),
         Arm("sigmoid-20", "Plain", {**PLAIN_20, "activation": "sigmoid"}),
         Arm("sigmoid-20-no-bn", "Plain", {**NO_BN, "activation": "sigmoid"}),
         Arm("sigmoid-56", "Plain", {"depth": 56, "activation": "sigmoid"}),
+        Arm(
+            "sigmoid-56-no-bn",
+            "Plain",
+            {"depth": 56, "normalization": None, "activation": "sigmoid"},
+        ),
         Arm("plain-20-jitter", "Plain", {**PLAIN_20, "jitter": 0.5}),
         Arm("plain-20-dropout", "Plain", {**PLAIN_20, "dropout": 0.2}),
         Arm("plain-20-no-bn-dropout", "Plain", {**NO_BN, "dropout": 0.2}),

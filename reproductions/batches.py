@@ -54,21 +54,25 @@ def at_tier(data: Data, tier: Tier) -> dict[str, np.ndarray]:
     }
 
 
-def portion(arrays: Mapping[str, np.ndarray], count: int, recipe: Recipe) -> dict[str, np.ndarray]:
-    """Of the arrays at a tier the first `count` training images, and of both splits what the
-    recipe's classes and labels leave.
+def portion(arrays: Mapping[str, np.ndarray], recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
+    """Of the arrays at a tier what the recipe's classes leave, of the training images those drawn
+    for the seed.
     """
-    arrays = {name: array[:count] if "train" in name else array for name, array in arrays.items()}
-    parts: dict[str, np.ndarray] = {}
-    for split in ("train", "test"):
-        labels = arrays[f"{split}_labels"]
-        kept = of_classes(labels, recipe.classes)
-        if split == "train" and recipe.labels_per_class:
-            kept &= occurrence(labels) < recipe.labels_per_class
-        parts |= {
-            f"{split}_{what}": arrays[f"{split}_{what}"][kept] for what in ("images", "labels")
-        }
-    return parts
+    kept = {split: of_classes(arrays[f"{split}_labels"], recipe.classes)
+            for split in ("train", "test")}  # fmt: skip
+    kept["train"] &= drawn(arrays["train_labels"], recipe, seed)
+    return {name: array[kept[name.split("_")[0]]] for name, array in arrays.items()}
+
+
+def drawn(labels: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """Which training images the recipe draws: all, so many, or so many of each class."""
+    places = generator(seed, "drawn").permutation(len(labels))
+    kept = np.ones(len(labels), bool)
+    if recipe.images_drawn:
+        kept[places[recipe.images_drawn :]] = False
+    if recipe.labels_drawn:
+        kept[places] = occurrence(labels[places]) < recipe.labels_drawn
+    return kept
 
 
 def of_classes(labels: np.ndarray, classes: Classes | None) -> np.ndarray:

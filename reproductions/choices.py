@@ -15,16 +15,13 @@ from .canonical import key_of
 from .claims import CLAIMS, FLAGSHIP, Claim, Trained
 from .data import CHOICES, copy_note, load, why_embedded
 from .environment import BACKENDS, available_cores, choose_backend
-from .findings import group_of
 from .plan import checks, wanted
-from .records import Record, Store
+from .records import COMMITTED, Record, Store, explored_in
 from .second import looks
-from .spec import Spec
+from .spec import Group, Spec
 from .sweep import exploration
 from .terminal import say
 from .tiers import TIERS
-
-COMMITTED = Path(__file__).parent / "records"
 
 folder = click.Path(file_okay=False, path_type=Path)
 records_option = click.option(
@@ -95,32 +92,29 @@ class Chosen:
         """The training that is wanted, by key."""
         if not self.statements:
             return {}
-        return wanted(
-            self.judged, TIERS[self.tier], self.backend, self.identity,
-            explored_in(self.records), self.seeds,
-        )  # fmt: skip
+        seeds = range(self.seeds) if self.seeds else None
+        return wanted(self.judged, self.group, explored_in(self.records), seeds)
+
+    @property
+    def group(self) -> Group:
+        """Of the runs; the data must be loaded."""
+        data = {f"data_{name}": value for name, value in self.identity.items()}
+        return Group(self.backend, self.tier, **data)
 
     def second_looks(self) -> dict[str, Spec]:
         """The runs of second looks, by key."""
-        explored, runs = explored_in(self.records), self.training()
-        groups = {group_of(spec) for spec in runs.values()}
-        found = (looks(s, group, explored) for s in self.statements for group in groups)
+        explored = explored_in(self.records)
+        found = (looks(statement, self.group, explored) for statement in self.statements)
         specs = (spec for by_look in found for look in by_look.values() for spec in look.values())
         return {key_of(spec): spec for spec in specs}
 
     def explorations(self) -> dict[str, Spec]:
         """What is to be explored next, by key."""
-        explored, tier = explored_in(self.records), TIERS[self.tier]
+        explored = explored_in(self.records)
         runs: dict[str, Spec] = {}
         for statement in self.statements:
-            runs |= exploration(statement, tier, self.backend, self.identity, explored)
+            runs |= exploration(statement, self.group, explored)
         return {key: spec for key, spec in runs.items() if key not in explored}
-
-
-def explored_in(folder: Path) -> dict[str, Record]:
-    """The committed explorations, and those of a folder of records."""
-    folders = dict.fromkeys((COMMITTED / "explored", folder / "explored"))
-    return {k: record for path in folders for k, record in Store(path).read().items()}
 
 
 def choosing_runs(verb: Callable) -> Callable:
@@ -149,7 +143,7 @@ def choosing_runs(verb: Callable) -> Callable:
         ),
         click.option(
             "--seeds", type=click.IntRange(1),
-            help="Train seeds 0 to N - 1; default: as many as the claims judge at the tier.",
+            help="Train seeds 0 to N - 1; default: those that the claims judge at the tier.",
         ),
         click.option(
             "--jobs", type=click.IntRange(1), default=lambda: min(available_cores(), 4),

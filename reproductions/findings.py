@@ -12,43 +12,8 @@ from .judge import NOT_RUN, Values, Verdict, judge
 from .metrics import METRICS
 from .plan import checks, runs_of, wanted
 from .records import Record
-from .spec import Spec, check_spec
+from .spec import Group, Spec, check_spec, group_of
 from .tiers import TIERS
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs that are judged together: backends and data sets are never pooled.
-
-    Checks have neither tier nor data.
-    """
-
-    backend: str
-    tier: str = ""
-    data_name: str = ""
-    data_version: str = ""
-    data_sha256: str = ""
-
-    @property
-    def data(self) -> dict[str, str]:
-        """The identity of its data, as a spec has it."""
-        return {
-            "name": self.data_name,
-            "version": self.data_version,
-            "sha256": self.data_sha256,
-        }
-
-    def __str__(self) -> str:
-        return " · ".join(filter(None, (self.tier, self.backend, self.data_name)))
-
-
-def group_of(spec: Spec) -> Group:
-    if "tier" not in spec:
-        return Group(spec["backend"])
-    data = spec["data"]
-    return Group(
-        spec["backend"], spec["tier"]["name"], data["name"], data["version"], data["sha256"]
-    )
 
 
 @dataclass(frozen=True)
@@ -69,7 +34,7 @@ class Runs:
         """The metric of each run; None: it diverged."""
         assert isinstance(self.statement, Trained)
         metric = METRICS[self.statement.metric]
-        level = self.statement.level
+        level = self.statement.level.get(self.group.tier)
         return {pair: metric.of(r["result"], level) for pair, r in self.records.items()}
 
     @property
@@ -178,7 +143,7 @@ def runs_in(
     """A statement's runs in a group."""
     specs: dict[tuple[str, int], Spec] = {}
     if isinstance(statement, Trained) and group.tier:
-        specs = runs_of(statement, TIERS[group.tier], group.backend, group.data, explored)
+        specs = runs_of(statement, group, explored)
     elif isinstance(statement, Computed) and not group.tier:
         specs = {(statement.check, 0): check_spec(statement.check, group.backend)}
     keys = {pair: key_of(spec) for pair, spec in specs.items()}
@@ -199,7 +164,5 @@ def superseded(
         if not group.tier:
             current |= set(checks(claims, group.backend))
         elif group.tier in TIERS:
-            seeds = record["spec"]["seed"] + 1
-            tier = TIERS[group.tier]
-            current |= set(wanted(claims, tier, group.backend, group.data, explored, seeds))
+            current |= set(wanted(claims, group, explored, [record["spec"]["seed"]]))
     return {key: record for key, record in records.items() if key not in current}

@@ -19,8 +19,8 @@ from .tiers import TIERS
 REPRODUCED, CONTRADICTED = "REPRODUCED", "CONTRADICTED"
 INCONCLUSIVE, NOT_RUN = "INCONCLUSIVE", "NOT RUN"
 
-# A metric by (arm, seed): None where the run diverged, absent where there is no run. Steps that
-# were never reached are infinite.
+# A metric by (arm, seed): None where it is unknown, absent where there is no run. Steps that were
+# never reached are infinite.
 Values = Mapping[tuple[str, int], float | None]
 Outcome = tuple[str, str]  # a verdict's word, and why
 
@@ -47,8 +47,7 @@ class Verdict:
 
 def judge(statement: Trained, tier: str, values: Values) -> Verdict:
     """The verdict on `statement` from the values of the seeds it declares for `tier`."""
-    n = statement.seeds.get(tier, 0)
-    ranges = [effect_range(statement, values, seed) for seed in range(n)]
+    ranges = [effect_range(statement, values, seed) for seed in statement.judged(tier)]
     effects = tuple(r[0] if r and r[0] == r[1] and math.isfinite(r[0]) else None for r in ranges)
     word, reason = decide(statement, tier, values)
     return summarised(statement, Verdict(word, reason, effects))
@@ -89,8 +88,9 @@ def decide(statement: Trained, tier: str, values: Values) -> Outcome:
     if tier not in statement.decided_at:
         smallest = min(statement.decided_at, key=list(TIERS).index)
         return NOT_RUN, f"decided from the {smallest} tier on: {statement.decided_why}"
-    n = statement.seeds[tier]
-    ranges = [r for s in range(n) if (r := effect_range(statement, values, s)) is not None]
+    seeds = statement.judged(tier)
+    n = len(seeds)
+    ranges = [r for s in seeds if (r := effect_range(statement, values, s)) is not None]
     if not ranges:
         return NOT_RUN, f"none of {n} seeds has its runs"
     if len(ranges) < n:
@@ -102,14 +102,18 @@ def decide(statement: Trained, tier: str, values: Values) -> Outcome:
     return by_bounds(statement, ranges)
 
 
+UNKNOWN = "the effect of {} of {} seeds is unknown: runs diverged, or never got there"
+
+
 def by_bounds(statement: Trained, ranges: Sequence[tuple[float, float]]) -> Outcome:
     """The rules that compare t-bounds of the mean effect with the margin."""
     n, known = len(ranges), [low for low, high in ranges if low == high]
-    if len(known) > 1 and len(set(known)) == 1:
+    if len(known) > 1 and len(set(known)) == 1 and math.isfinite(known[0]):
         return INCONCLUSIVE, "all seeds give the same effect: they are not independent runs"
-    # A diverged run's value is unknown: the verdict stands only if every value would give it.
+    # An unknown value may be any: the verdict stands only if every value would give it.
     # The bounds are concave (lower) and convex (upper) in the effects: the corners suffice.
-    open_ = INCONCLUSIVE, f"runs of {n - len(known)} of {n} seeds diverged, which leaves it open"
+    unknown = sum(not (low == high and math.isfinite(low)) for low, high in ranges)
+    open_ = INCONCLUSIVE, f"{UNKNOWN.format(unknown, n)}, which leaves it open"
     if not all(math.isfinite(end) for ends in ranges for end in ends):
         return open_
     corners = itertools.product(*(sorted(set(ends)) for ends in ranges))
@@ -117,7 +121,7 @@ def by_bounds(statement: Trained, ranges: Sequence[tuple[float, float]]) -> Outc
     if len(outcomes) > 1:
         return open_
     ((word, reason),) = outcomes
-    lost = f"; runs of {n - len(known)} of {n} seeds diverged" if len(known) < n else ""
+    lost = f"; {UNKNOWN.format(unknown, n)}" if unknown else ""
     return word, reason + lost
 
 
@@ -162,7 +166,7 @@ def equivalent(statement: Trained, effects: Sequence[float]) -> Outcome:
 def falling(statement: Trained, tier: str, values: Values) -> Outcome:
     """Every adjacent pair by "greater", as an intersection; the ends where only they hold."""
     word, reason = fallen(statement, tier, values)
-    seeds = range(statement.seeds[tier])
+    seeds = statement.judged(tier)
     means = [np.mean([np.float64(values[arm, s]) for s in seeds]) for arm in statement.contrast]
     if np.isnan(means).any():  # a run diverged
         return word, reason
@@ -202,12 +206,13 @@ def pair_word(
 
 
 def censored(statement: Trained, tier: str, values: Values) -> Outcome:
-    """A sign test of who got there first, where some runs never did."""
+    """A sign test of who got there first by more than the margin, where some runs never did."""
     first = next(arm for arm, weight in statement.contrast.items() if weight > 0)
     second = next(arm for arm, weight in statement.contrast.items() if weight < 0)
-    seeds = range(statement.seeds[tier])
+    seeds = statement.judged(tier)
     pairs = [[float(values[arm, s]) for arm in (first, second)] for s in seeds]  # type: ignore
-    wins, losses = sum(a < b for a, b in pairs), sum(b < a for a, b in pairs)
+    ahead = math.exp(statement.margin)
+    wins, losses = sum(a * ahead < b for a, b in pairs), sum(b < a for a, b in pairs)
     never = f"{sum(x == math.inf for pair in pairs for x in pair)} runs never got there"
     for word, count in ((REPRODUCED, wins), (CONTRADICTED, losses)):
         if stats.binomtest(count, len(pairs), 0.5, alternative="greater").pvalue < statement.alpha:

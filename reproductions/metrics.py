@@ -134,6 +134,15 @@ def distance_in_training(result: Result, level: float | None) -> float | None:
     return mean([r if r is None else abs(r) for r in ratios(result["watched"])[1:]])
 
 
+def first_norm(result: Result, level: float | None) -> float | None:
+    """Log10 of the norm of the gradient with respect to the first block's output, the mean over all
+    looks but the first.
+    """
+    watched = result["watched"]
+    norms = watched[min(set(watched) - {"step"})][1:]
+    return mean([log10(norm) if norm else None for norm in norms])
+
+
 def heads_over_main(result: Result, level: float | None) -> float | None:
     """Log10 of the norms' ratio, the mean over all looks but the first."""
     watched = result["watched"]
@@ -186,6 +195,7 @@ METRICS = {
             "log10 gradient ratio from 3a to 5b in training", "decades", ratio_in_training,
             "gradients",
         ),
+        Metric("log10 gradient norm at 3a in training", "decades", first_norm, "gradients"),
         Metric("log10 ratio of auxiliary to main gradients at 3a", "decades", heads_over_main,
                "heads"),
         Metric("cosine of main and auxiliary gradients at 3a", "", mean_of("cosine", 1), "heads",
@@ -193,10 +203,10 @@ METRICS = {
         Metric("steps to the training loss", "log ratio", steps_to, "losses", 1, inf,
                survives=True, logarithmic=True),
         Metric("drift of convolution inputs", "deviations", mean_of("drift", 1),
-               "shift", 0),
+               "shift 2", 0),
         # After the last look there is no step.
         Metric("cosine of gradients before and after the update below", "",
-               mean_of("cosine", 0, -1), "shift", -1, 1),
+               mean_of("cosine", 0, -1), "shift 2", -1, 1),
         Metric("deviation of layer responses", "", mean_at_end, "responses", 0),
         # How much nearer a one-pixel shift is than noise, or blur, of equal mean squared error.
         Metric("log ratio of feature distances, noise to shift", "log ratio",

@@ -9,56 +9,50 @@ from .canonical import key_of
 from .claims import Claim, Trained
 from .metrics import METRICS
 from .records import Record
-from .spec import Spec, check_spec, spec_of
+from .spec import Group, Spec, check_spec, spec_in
 from .sweep import rate_of
-from .tiers import Tier
 
 
 def runs_of(
     statement: Trained,
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Mapping[str, Record],
     seeds: Collection[int] | None = None,
 ) -> dict[tuple[str, int], Spec]:
-    """The runs that judge a statement at `tier`, by (arm, seed); none where it has no seeds there,
-    or an arm's learning rate has still to be explored.
+    """The runs that judge a statement in a group, by (arm, seed); none where it has no seeds at its
+    tier, or an arm's learning rate has still to be explored.
 
     `seeds` replaces those that the statement declares.
     """
-    if tier.name not in statement.seeds:
+    if group.tier not in statement.seeds:
         return {}
     arms = statement.contrast
-    rates = {arm: rate_of(statement, arm, tier, backend, data, explored) for arm in arms}
+    rates = {arm: rate_of(statement, arm, group, explored) for arm in arms}
     if statement.rates and None in rates.values():
         return {}
     watched = METRICS[statement.metric].watched
     return {
-        (arm, seed): spec_of(arm, tier, seed, backend, data, statement.held, rates[arm], watched)
+        (arm, seed): spec_in(group, arm, seed, statement.held, rates[arm], watched)
         for arm in arms
-        for seed in seeds or range(statement.seeds[tier.name])
+        for seed in seeds or statement.judged(group.tier)
     }
 
 
 def wanted(
     claims: Collection[Claim],
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Mapping[str, Record],
-    seeds: int | None = None,
+    seeds: Collection[int] | None = None,
 ) -> dict[str, Spec]:
-    """The runs that judge `claims` at `tier`, by key, the shortest first; runs are shared.
+    """The runs that judge `claims` in a group, by key, the shortest first; runs are shared.
 
-    `seeds` replaces the number of seeds that the statements declare.
+    `seeds` replaces those that the statements declare.
     """
-    numbers = range(seeds) if seeds else None
     specs = [
         spec
         for claim in claims
         for statement in claim.trained
-        for spec in runs_of(statement, tier, backend, data, explored, numbers).values()
+        for spec in runs_of(statement, group, explored, seeds).values()
     ]
     # The seeds of an arm follow each other: a process keeps the last model that it compiled.
     specs.sort(key=lambda spec: (spec["arm"]["name"], spec["seed"]))

@@ -16,9 +16,10 @@ class Recipe:
     before momentum. A training image is flipped every second time, and cut at random from a
     frame of `pad` black pixels.
 
-    None is as usual: `inputs` standardised, all `classes`, all their labels (else the first
-    `labels_per_class` of each), the loss times 1 (`loss_scale`). `start` names classes on which
-    the same net was trained before, by the tier's own recipe; its last layer is drawn anew.
+    None is as usual: `inputs` standardised, all `classes`, all images (else `images_drawn` at
+    random, or `labels_drawn` of each class, others each seed), the loss times 1 (`loss_scale`).
+    `start` names classes on which the same net was trained before, by the tier's own recipe; its
+    last layer is drawn anew.
     """
 
     name: str
@@ -31,7 +32,8 @@ class Recipe:
     initializer: str = "he_normal"
     inputs: Inputs | None = None
     classes: Classes | None = None
-    labels_per_class: int | None = None
+    images_drawn: int | None = None
+    labels_drawn: int | None = None
     loss_scale: float | None = None
     start: Classes | None = None
 

@@ -28,6 +28,9 @@ def new_record(spec: Mapping[str, Any], result: Any, circumstances: Any) -> Reco
     return {**record, "sha256": sha256(record)}
 
 
+COMMITTED = Path(__file__).parent / "records"
+
+
 class Store:
     """A folder of records: `<key>.json`, and `environments/<sha256>.json` that many share.
 
@@ -154,3 +157,9 @@ def write_once(path: Path, data: bytes) -> bool:
         except FileExistsError:
             return False
     return True
+
+
+def explored_in(folder: Path) -> dict[str, Record]:
+    """The committed explorations, and those of a folder of records."""
+    folders = dict.fromkeys((COMMITTED / "explored", folder / "explored"))
+    return {k: record for path in folders for k, record in Store(path).read().items()}

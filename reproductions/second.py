@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from .canonical import key_of
 from .claims import Trained
-from .findings import Group, Runs
+from .findings import Runs
 from .plan import runs_of
 from .records import Record
-from .spec import Spec
-from .tiers import TIERS
+from .spec import Group, Spec
 
 # The first of the seeds kept apart.
 FIRST = 2000
@@ -25,9 +24,8 @@ def looks(
     statement: Trained, group: Group, explored: Mapping[str, Record]
 ) -> dict[str, dict[tuple[str, int], Spec]]:
     """The runs of each look, by (arm, seed): as many seeds as the verdict has."""
-    seeds = range(FIRST, FIRST + statement.seeds.get(group.tier, 0))
-    tier = TIERS[group.tier]
-    runs = runs_of(statement, tier, group.backend, group.data, explored, seeds)
+    seeds = range(FIRST, FIRST + len(statement.judged(group.tier)))
+    runs = runs_of(statement, group, explored, seeds)
     return {
         look: {pair: slower(spec, factor) for pair, spec in runs.items()}
         for look, factor in LOOKS.items()
@@ -44,11 +42,13 @@ def slower(spec: Spec, factor: float) -> Spec:
 def looked(
     runs: Runs, second: Mapping[str, Record], explored: Mapping[str, Record]
 ) -> dict[str, Runs]:
-    """What second looks at a verdict's runs have left, those with any; seeds counted from 0."""
+    """What second looks at a verdict's runs have left, those with any, as if their
+    seeds were the judged ones.
+    """
     assert isinstance(runs.statement, Trained)
-    found = {}
+    found, shift = {}, FIRST - runs.statement.first
     for look, specs in looks(runs.statement, runs.group, explored).items():
-        keys = {(arm, seed - FIRST): key_of(spec) for (arm, seed), spec in specs.items()}
+        keys = {(arm, seed - shift): key_of(spec) for (arm, seed), spec in specs.items()}
         present = {pair: second[key] for pair, key in keys.items() if key in second}
         if present:
             found[look] = Runs(runs.statement, runs.group, present, len(specs))

@@ -3,8 +3,9 @@ far seeds spread; what they say of an effect's sign or size decides nothing.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .arms import ARMS
@@ -12,8 +13,7 @@ from .canonical import canonical, key_of
 from .claims import Trained
 from .metrics import METRICS
 from .records import Record
-from .spec import Spec, spec_of
-from .tiers import Tier
+from .spec import Group, Spec, spec_in
 
 SEEDS = (1000, 1001, 1002)
 # How often a grid of rates may grow at either end.
@@ -33,6 +33,7 @@ class Sweep:
     runs are `owed`; it is no end of the rates unless they have grown GROWTH times.
     """
 
+    backend: str
     rates: tuple[float, ...]
     keys: tuple[str, ...]
     scores: Mapping[float, Score]
@@ -46,9 +47,7 @@ class Sweep:
 def sweep(
     statement: Trained,
     arm: str,
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Explored,
 ) -> Sweep:
     """The sweep of an arm for a statement that has rates."""
@@ -57,25 +56,26 @@ def sweep(
     watched = "losses" if METRICS[statement.metric].watched == "losses" else None
     while True:
         specs = {
-            rate: spec_of(arm, tier, SEEDS[0], backend, data, statement.held, rate, watched)
-            for rate in rates
+            rate: spec_in(group, arm, SEEDS[0], statement.held, rate, watched) for rate in rates
         }
         keys = {rate: key_of(spec) for rate, spec in specs.items()}
         done = {rate: explored[key] for rate, key in keys.items() if key in explored}
-        scores = {rate: score(statement, record["result"]) for rate, record in done.items()}
+        scores = {
+            rate: score(statement, group.tier, record["result"]) for rate, record in done.items()
+        }
         owed = {keys[rate]: specs[rate] for rate in rates if rate not in done}
-        state = Sweep(rates, tuple(keys.values()), scores, owed)
+        state = Sweep(group.backend, rates, tuple(keys.values()), scores, owed)
         if not (more := grown(state, statement)):
             return state
         rates = tuple(sorted((*rates, more)))
 
 
-def score(statement: Trained, result: Mapping[str, Any]) -> Score:
+def score(statement: Trained, tier: str, result: Mapping[str, Any]) -> Score:
     """What a rate is judged by."""
     loss = result["curves"]["train_loss"][-1]
     last = math.inf if loss is None or result["outcome"] == "diverged" else loss
     metric = METRICS[statement.metric]
-    steps = metric.of(result, statement.level) if metric.logarithmic else None
+    steps = metric.of(result, statement.level.get(tier)) if metric.logarithmic else None
     return (last,) if steps is None else (steps, last)
 
 
@@ -100,34 +100,40 @@ def tidy(rate: float) -> float:
 def rate_of(
     statement: Trained,
     arm: str,
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Explored,
 ) -> float | None:
     """The peak of an arm's learning rate; None: the recipe's, or, of a statement that has rates,
     still to be explored.
 
-    The best of its sweep on this backend, else on another: they differ in last digits alone. The
-    smoke tier, which judges nothing, takes the first of the rates.
+    The best of its sweep on this backend, else on another. The smoke tier, which judges nothing,
+    takes the first of the rates.
     """
-    if not statement.rates or tier.name == "smoke":
+    if not statement.rates or group.tier == "smoke":
         return statement.rates[0] if statement.rates else statement.rate
-    for name in dict.fromkeys((backend, "tensorflow", "torch", "jax")):
-        if best := sweep(statement, arm, tier, name, data, explored).best:
-            return best
+    state = chosen(statement, arm, group, explored)
+    return state.best if state else None
+
+
+def chosen(statement: Trained, arm: str, group: Group, explored: Explored) -> Sweep | None:
+    """The sweep that chooses an arm's rate: the backend's own, else another's."""
+    for backend in dict.fromkeys((group.backend, "tensorflow", "torch", "jax")):
+        state = sweep(statement, arm, replace(group, backend=backend), explored)
+        if state.best:
+            return state
     return None
 
 
-def protocols(statement: Trained, explored: Explored) -> int:
-    """In how many ways, but for seeds and rates, all arms of a statement have been explored."""
-    arms: dict[bytes, set[str]] = {}
-    for record in explored.values():
-        spec = record["spec"]
+def settings(statement: Trained, explored: Explored) -> list[int]:
+    """How many runs of a statement's arms were explored in each setting: all but arm, seed, rate
+    and watch.
+    """
+    ways: Counter[bytes] = Counter()
+    for spec in (record["spec"] for record in explored.values()):
         recipe = {name: x for name, x in spec["recipe"].items() if name not in VARIED}
-        way = canonical({"recipe": recipe, "tier": spec["tier"], "data": spec["data"]})
-        arms.setdefault(way, set()).add(spec["arm"]["name"])
-    return sum(set(statement.contrast) <= found for found in arms.values())
+        if spec["arm"]["name"] in statement.contrast:
+            ways[canonical({"recipe": recipe, "tier": spec["tier"], "data": spec["data"]})] += 1
+    return list(ways.values())
 
 
 # What arms and sweeps vary.
@@ -136,29 +142,25 @@ VARIED = {"schedule", *(name for arm in ARMS.values() for name in arm.training)}
 
 def exploration(
     statement: Trained,
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Explored,
 ) -> dict[str, Spec]:
-    """The runs that explore a statement at a tier, by key: its sweeps, and, of an arm whose rate is
-    chosen, the protocol that is judged, on seeds of their own.
+    """The runs that explore a statement in a group, by key: its sweeps, and, of an arm whose rate
+    is chosen, the protocol that is judged, on seeds of their own.
     """
-    return dict(parts(statement, tier, backend, data, explored))
+    return dict(parts(statement, group, explored))
 
 
 def parts(
     statement: Trained,
-    tier: Tier,
-    backend: str,
-    data: Mapping[str, str],
+    group: Group,
     explored: Explored,
 ) -> Iterator[tuple[str, Spec]]:
     watched = METRICS[statement.metric].watched
     for arm in statement.contrast:
         if statement.rates:
-            yield from sweep(statement, arm, tier, backend, data, explored).owed.items()
-        rate = rate_of(statement, arm, tier, backend, data, explored)
+            yield from sweep(statement, arm, group, explored).owed.items()
+        rate = rate_of(statement, arm, group, explored)
         for seed in SEEDS if rate or not statement.rates else ():
-            spec = spec_of(arm, tier, seed, backend, data, statement.held, rate, watched)
+            spec = spec_in(group, arm, seed, statement.held, rate, watched)
             yield key_of(spec), spec

@@ -358,7 +358,7 @@ class Run:
 
     def __init__(self, spec: Mapping[str, Any], arrays: Arrays, model: keras.Model, emit: Emit):
         tier, self.recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
-        arrays = portion(arrays, tier.train_images, self.recipe)
+        arrays = portion(arrays, self.recipe, spec["seed"])
         self.tier = fitted(tier, arrays)
         self.model, self.emit = model, emit
         self.stream = Stream(arrays, self.recipe, spec["seed"])

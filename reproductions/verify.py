@@ -17,46 +17,50 @@ from .claims import Claim, Trained
 from .environment import git
 from .errors import InputError
 from .findings import Runs, findings
-from .records import Record, Store, read_record
+from .records import COMMITTED, Record, Store, explored_in, read_record
 from .second import FIRST
-from .sweep import SEEDS, sweep
-from .tiers import TIERS
+from .sweep import SEEDS, chosen
 
 # What decides, of a statement; `seeds` at the tier in question.
 RULE = (
-    "contrast", "metric", "rule", "margin", "alpha", "seeds", "decided_at", "held", "level", "rate",
-    "rates",
+    "contrast", "metric", "rule", "margin", "alpha", "seeds", "first", "decided_at", "held",
+    "level", "rate", "rates",
 )  # fmt: skip
 RULES_OF_A_TREE = f"""
 import json
 from reproductions.claims import CLAIMS
 print(json.dumps({{
-    f"{{claim.name}}: {{s.name}}": {{name: getattr(s, name, None) for name in {RULE}}}
+    f"{{claim.name}}: {{s.name}}": {{n: getattr(s, n) for n in {RULE} if hasattr(s, n)}}
     for claim in CLAIMS.values() for s in claim.trained
 }}))
 """
 
 
 def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
-    """What is wrong with the records in a folder, in its `explored` and its `second`, a sentence
-    each; nothing if all is well.
+    """What is wrong with the records in a folder, in its `explored` and its `second`, and with the
+    rates that it shares with the committed ones, a sentence each; nothing if all is well.
     """
     stores = [Store(folder), Store(folder / "explored"), Store(folder / "second")]
     unread = [told for store in stores for told in damaged(store)]
     yield from unread
     if unread:
         return
-    records, chosen, second = (store.read() for store in stores)
+    records, explored, second = (store.read() for store in stores)
     for record in (r for s in stores for r in (*s.read().values(), *s.others())):
         if record["circumstances"]["dirty"]:
             yield f"{record['key']} was made from a tree with uncommitted changes: make it again."
-    for some, first in ((chosen, SEEDS[0]), (second, FIRST)):
+    for other in stores[0].others():
+        first = records.get(other["key"], other)
+        if other["circumstances"]["started"] < first["circumstances"]["started"]:
+            yield f"{other['key']} has an earlier result than the one that is judged."
+    for some, least in ((explored, SEEDS[0]), (second, FIRST)):
         for key, record in some.items():
-            if record["spec"]["seed"] < first:
-                yield f"{key} has seed {record['spec']['seed']}, but those here begin at {first}."
-    for finding in findings(claims, records, chosen):
+            if record["spec"]["seed"] < least:
+                yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
+    explored = explored_in(folder)
+    for finding in findings(claims, records, explored):
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, chosen, folder / "explored")
+            yield from untimely(finding.claim, runs, explored, folder)
 
 
 def damaged(store: Store) -> Iterator[str]:
@@ -77,14 +81,16 @@ def untimely(
     if tier not in statement.decided_at:
         return
     name = f"{claim.name}: {statement.name}"
-    now = at_tier(json.loads(json.dumps(rule(statement))), tier)
-    chosen = {key for arm in statement.contrast for key in swept(runs, arm, explored)}
+    now = at_tier(rule(statement), tier)
+    choosing = {key for arm in statement.contrast for key in swept(runs, arm, explored)}
     for commit in sorted({str(r["circumstances"]["commit"]) for r in runs.records.values()}):
         if not is_ancestor(commit):
             yield f"{name} has runs of commit {commit}, which is not in this history."
-        elif at_tier(rules_at(commit).get(name, {}), tier) != now:
+        elif (then := rules_at(commit).get(name)) is None:
+            yield f"{name} has runs of commit {commit[:10]}, which has no rule for it."
+        elif at_tier(then, tier) != now:
             yield f"the rule of {name} was changed after its runs of commit {commit[:10]}."
-        elif late := chosen - explored_at(commit, folder):
+        elif late := choosing - explored_at(commit, COMMITTED) - explored_at(commit, folder):
             yield (
                 f"the learning rates of {name} were chosen by {', '.join(sorted(late))}, which "
                 f"commit {commit[:10]} of its runs does not have."
@@ -95,24 +101,27 @@ def rule(statement: Trained) -> dict[str, Any]:
     return {name: getattr(statement, name) for name in RULE}
 
 
-def at_tier(rule: Mapping[str, Any], tier: str) -> list[Any]:
-    """In an order: that of arms matters, which equality of dictionaries does not see."""
-    seeds = rule.get("seeds", {}).get(tier)
-    return [seeds, *((n, json.dumps(rule.get(n))) for n in RULE if n != "seeds")]
+def at_tier(rule: Mapping[str, Any], tier: str) -> dict[str, str]:
+    """What of a rule counts at a tier, as text: the order of arms matters, which equality of
+    dictionaries does not see.
+    """
+    whole = {**DEFAULTS, **rule}
+    for name in ("seeds", "level"):
+        if isinstance(whole[name], Mapping):
+            whole[name] = whole[name].get(tier)
+    return {name: json.dumps(value) for name, value in whole.items()}
+
+
+# What an older rule does not name yet.
+DEFAULTS = {"first": 0}
 
 
 def swept(runs: Runs, arm: str, explored: Mapping[str, Record]) -> list[str]:
     """The keys of the explored runs that chose an arm's rate."""
-    statement, group = runs.statement, runs.group
+    statement = runs.statement
     assert isinstance(statement, Trained)
-    if not statement.rates:
-        return []
-    tier = TIERS[group.tier]
-    for backend in dict.fromkeys((group.backend, "tensorflow", "torch", "jax")):
-        state = sweep(statement, arm, tier, backend, group.data, explored)
-        if state.best:
-            return list(state.keys)
-    return []
+    state = chosen(statement, arm, runs.group, explored) if statement.rates else None
+    return list(state.keys) if state else []
 
 
 @cache
@@ -136,7 +145,8 @@ def rules_at(commit: str) -> dict[str, Any]:
 
 @cache
 def explored_at(commit: str, folder: Path) -> set[str]:
-    """The keys of the explored records in a commit; of a folder that git does not track, all."""
+    """The keys of a folder's explored records in a commit; of one that git does not track, all."""
+    folder = folder / "explored"
     if not git("ls-files", str(folder)):
         return {path.stem for path in folder.glob("*.json")}
     prefix = git("rev-parse", "--show-toplevel").decode().strip()

@@ -257,25 +257,23 @@ class Shift(Watch):
 
     def stepped(self) -> Row:
         after, cosines = values(self.subject.model), []
-        self.copy.take(self.before)
-        below: dict[str, np.ndarray] = {}
         for i, (layer, gradient) in enumerate(zip(self.copy.layers, self.gradients, strict=True)):
             if i:
-                self.copy.take(below | self.drawn())
+                below = {path: after[path] for path in self.below(layer)}
+                self.copy.take(self.before | below | self.drawn())
                 cosines.append(cosine(gradient, self.copy.gradients(self.batch)[i]))
-            below = {path: after[path] for path in self.up_to(layer)}
         return {"cosine": float(np.mean(cosines))}
 
     def drawn(self) -> dict[str, np.ndarray]:
         """Seeds as they were before the step, for the same draws."""
         return {path: value for path, value in self.before.items() if "seed_generator" in path}
 
-    def up_to(self, last: keras.layers.Layer) -> Iterator[str]:
-        """The paths of the weights of a layer and those below it."""
+    def below(self, first: keras.layers.Layer) -> Iterator[str]:
+        """The paths of the weights of all layers before one, in a net without branches."""
         for layer in self.copy.model.layers:
-            yield from (v.path for v in layer.weights)
-            if layer is last:
+            if layer is first:
                 return
+            yield from (v.path for v in layer.weights)
 
 
 # --- trained nets -----------------------------------------------------------------------------
@@ -357,11 +355,12 @@ def norms(images: np.ndarray) -> np.ndarray:
     return np.sqrt((images.astype("float64") ** 2).sum((1, 2, 3), keepdims=True))
 
 
+# The number behind a name is raised when what is measured changes: names are part of a run's spec.
 WATCHES: dict[str, type[Watch]] = {
     "losses": Losses,
     "gradients": Gradients,
     "heads": Heads,
-    "shift": Shift,
+    "shift 2": Shift,
     "responses": Responses,
     "distances": Distances,
 }

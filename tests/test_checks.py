@@ -16,9 +16,8 @@ from reproductions.checks import CHECKS, MEASURED, cases, sight
 from reproductions.checks.graphs import Walk, sentences, weight_layers, without_values
 from reproductions.checks.seconds import measured
 from reproductions.claims import CLAIMS
-from reproductions.findings import group_of
 from reproductions.records import Store
-from reproductions.spec import check_spec
+from reproductions.spec import check_spec, group_of
 
 BACKEND = keras.backend.backend()
 COMMITTED = Store(Path(reproductions.__file__).parent / "records").read()

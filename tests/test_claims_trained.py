@@ -54,8 +54,8 @@ def test_contrasts_compare(statement):
 def test_metrics_fit(statement):
     assert statement.metric in METRICS
     assert statement.rule != "sooner" or METRICS[statement.metric].logarithmic
-    assert (statement.level is not None) == ("to the" in statement.metric
-                                                or "at equal" in statement.metric)  # fmt: skip
+    about_a_loss = "to the" in statement.metric or "at equal" in statement.metric
+    assert statement.level.keys() == (statement.seeds.keys() if about_a_loss else set())
 
 
 @each_statement

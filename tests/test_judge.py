@@ -52,7 +52,7 @@ def experiments(draw, statement=None):
     errors = {
         (arm, seed): min(1, max(0, centre[arm] + spread * (draw(shares) - 0.5)))
         for arm in statement.contrast
-        for seed in range(statement.seeds[tier])
+        for seed in statement.judged(tier)
     }
     return statement, tier, errors
 
@@ -160,6 +160,28 @@ def test_losing_a_run_never_makes_a_verdict(experiment, diverged, data):
         assert after <= {INCONCLUSIVE, NOT_RUN}
 
 
+SOONER = replace(GREATER, metric="steps to the training loss", rule="sooner", margin=0.4)
+
+
+@given(st.lists(st.floats(0.5, 1.45), min_size=5, max_size=5), st.integers(0, 4))
+def test_a_run_that_never_got_there_is_first_by_the_margin_or_not_at_all(ratios, lost):
+    """The slower arm's run lost, the others within a ratio of 1.5: no verdict but INCONCLUSIVE."""
+    steps = {("a", s): 100.0 for s in range(5)} | {("b", s): 100 * r for s, r in enumerate(ratios)}
+    verdict = judge(SOONER, "night", steps | {("b", lost): math.inf})
+    assert verdict.word == INCONCLUSIVE
+    first = {("b", s): math.inf if s == lost else 151.0 for s in range(5)}
+    assert judge(SOONER, "night", steps | first).word == REPRODUCED
+
+
+def test_seeds_before_the_first_are_not_judged():
+    later = replace(GREATER, first=3)
+    seen = {(arm, seed): 0.5 for arm in "ab" for seed in range(3)}
+    assert judge(later, "laptop", seen).word == NOT_RUN
+    errors = {(arm, seed + 3): e for (arm, seed), e in of([0.30, 0.32, 0.28]).items()}
+    assert judge(later, "laptop", seen | errors).word == REPRODUCED
+    assert judge(later, "laptop", seen | errors).effects == judge(later, "laptop", errors).effects
+
+
 @given(experiments())
 def test_a_missing_run_is_inconclusive_and_none_is_not_run(experiment):
     statement, tier, errors = experiment
@@ -211,7 +233,7 @@ def test_a_diverged_run_counts_as_every_error_it_may_have():
     errors = of([0.5] * 9 + [0.6]) | {("a", 9): None}
     verdict = judge(GREATER, "paper", errors | {("b", 0): 0.01})
     assert verdict.word == REPRODUCED
-    assert "1 of 10 seeds diverged" in verdict.reason
+    assert "1 of 10 seeds is unknown" in verdict.reason
     assert judge(GREATER, "laptop", of([0.5, 0.6, 0.0]) | {("a", 2): None}).word == INCONCLUSIVE
 
 
@@ -356,12 +378,12 @@ def values_of(statement, tier, effect, spread):
     draw = np.random.default_rng(1)
     arms = list(statement.contrast)
     values = {}
-    for seed in range(n):
-        noise = spread * (seed - (n - 1) / 2 + 0.1 * draw.random())
-        for i, arm in enumerate(arms):
+    for i, seed in enumerate(statement.judged(tier)):
+        noise = spread * (i - (n - 1) / 2 + 0.1 * draw.random())
+        for k, arm in enumerate(arms):
             weight = statement.contrast[arm]
             if statement.rule == "falling":
-                share = -i / (len(arms) - 1)
+                share = -k / (len(arms) - 1)
             else:
                 total = sum(w * w for w in statement.contrast.values())
                 share = weight / total

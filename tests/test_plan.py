@@ -1,6 +1,6 @@
 """What is owed, in which order, and how long it takes."""
 
-from test_report import CIFAR, made
+from test_report import CIFAR, group, made
 
 from reproductions.claims import CLAIMS
 from reproductions.plan import effort, minutes, shortest_first, wanted
@@ -32,7 +32,7 @@ def test_else_the_nearest_in_effort_is_scaled():
 
 
 def test_the_shortest_run_is_first_and_seeds_stay_together():
-    runs = wanted([CLAIMS["degradation-plain"]], LAPTOP, "torch", CIFAR, {})
+    runs = wanted([CLAIMS["degradation-plain"]], group("torch"), {})
     arms = [spec["arm"]["name"] for spec in runs.values()]
     assert arms == ["plain-20"] * 3 + ["plain-56"] * 3
     known = [timed("plain-20", 0, 600), timed("plain-56", 0, 60)]
@@ -43,11 +43,9 @@ def test_the_shortest_run_is_first_and_seeds_stay_together():
 
 def test_claims_share_runs():
     claims = [CLAIMS[name] for name in ("degradation-plain", "cause-overfitting")]
-    assert wanted(claims, LAPTOP, "torch", CIFAR, {}) == wanted(
-        claims[:1], LAPTOP, "torch", CIFAR, {}
-    )
-    alone = [len(wanted([CLAIMS[name]], LAPTOP, "torch", CIFAR, {}))
+    assert wanted(claims, group("torch"), {}) == wanted(claims[:1], group("torch"), {})
+    alone = [len(wanted([CLAIMS[name]], group("torch"), {}))
              for name in ("cause-vanishing", "gradient-flow")]  # fmt: skip
     both = [CLAIMS[name] for name in ("cause-vanishing", "gradient-flow")]
     assert alone == [5, 30]
-    assert len(wanted(both, LAPTOP, "torch", CIFAR, {})) == 30
+    assert len(wanted(both, group("torch"), {})) == 30

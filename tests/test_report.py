@@ -9,12 +9,12 @@ import pytest
 
 from reproductions import report
 from reproductions.claims import CLAIMS, FLAGSHIP
-from reproductions.findings import findings, group_of, superseded
+from reproductions.findings import findings, superseded
 from reproductions.plan import wanted
 from reproductions.records import Store, new_record
 from reproductions.report.figures import curves_figure, inline
 from reproductions.report.view import holm
-from reproductions.tiers import TIERS
+from reproductions.spec import Group, group_of
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
@@ -26,6 +26,10 @@ EMBEDDED = {"name": "embedded", "version": "1", "sha256": "e" * 64}
 
 
 REASON = "the loss was <script>not</script> finite"
+
+
+def group(backend="torch", tier="laptop", data=CIFAR):
+    return Group(backend, tier, *data.values())
 
 
 def made(spec, error, outcome="finished", reason=REASON):
@@ -53,7 +57,7 @@ def folder_of(
         {"hardware": {"cpu": cpu, "cores": 2, "gpus": []}, "system": "s", "python": "3",
          "packages": ["keras==3"]}
     )  # fmt: skip
-    for spec in wanted(FLAGSHIP_CLAIMS, TIERS[tier], backend, data, {}).values():
+    for spec in wanted(FLAGSHIP_CLAIMS, group(backend, tier, data), {}).values():
         run = spec["arm"]["name"], spec["seed"]
         error = 0.8 + 0.01 * run[1] if run[0] == "plain-56" else 0.5
         record = made(
@@ -103,7 +107,7 @@ def test_the_committed_evidence_is_whole():
     assert {g.backend for g in laptop} == {"tensorflow", "torch", "jax"}
     assert len({g.data_sha256 for g in laptop}) == 1
     for group in laptop:
-        runs = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], group.backend, group.data, {})
+        runs = wanted(FLAGSHIP_CLAIMS, group, {})
         assert set(runs) <= set(records)
     assert not any(record["circumstances"]["dirty"] for record in records.values())
     starts = {}
@@ -168,7 +172,7 @@ def test_a_report_without_records_says_how_to_make_them(tmp_path):
 
 def test_old_numerics_are_superseded_and_further_seeds_are_not(tmp_path):
     store = folder_of(tmp_path)
-    (spec, *_) = wanted(FLAGSHIP_CLAIMS, TIERS["laptop"], "torch", CIFAR, {}).values()
+    (spec, *_) = wanted(FLAGSHIP_CLAIMS, group("torch"), {}).values()
     environment = next(iter(store.read().values()))["circumstances"]["environment"]
     for changed in ({"numerics": 0}, {"seed": 7}):
         record = made({**spec, **changed}, 0.1)

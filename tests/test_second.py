@@ -1,21 +1,20 @@
 """A second look: seeds kept apart, at the same learning rates and at a third of them."""
 
-from test_report import CIFAR, made
+from test_report import group, made
 
 from reproductions.claims import CLAIMS
-from reproductions.findings import Finding, Group, runs_in
+from reproductions.findings import Finding, runs_in
 from reproductions.plan import runs_of
 from reproductions.report import view
 from reproductions.second import FIRST, looked, looks
-from reproductions.tiers import TIERS
 
 CLAIM = CLAIMS["degradation-plain"]
 STATEMENT = CLAIM.trained[0]
-GROUP = Group("torch", "laptop", *CIFAR.values())
+GROUP = group()
 
 
 def test_looks_have_other_seeds_and_rates_and_nothing_else():
-    judged = runs_of(STATEMENT, TIERS["laptop"], "torch", GROUP.data, {})
+    judged = runs_of(STATEMENT, GROUP, {})
     same, slower = looks(STATEMENT, GROUP, {}).values()
     assert {seed for _, seed in same} == {FIRST, FIRST + 1, FIRST + 2}
     assert same.keys() == slower.keys()
@@ -35,7 +34,7 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
             record = made(spec, error + (0.001 * seed % 0.002 if arm == "plain-56" else 0))
             records[record["key"]] = record
     judged = {}
-    for spec in runs_of(STATEMENT, TIERS["laptop"], "torch", GROUP.data, {}).values():
+    for spec in runs_of(STATEMENT, GROUP, {}).values():
         record = made(spec, 0.5)
         judged[record["key"]] = record
     finding = Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, judged, {}),))

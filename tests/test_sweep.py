@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_report import CIFAR
+from test_report import CIFAR, group
 
 from reproductions.claims import CLAIMS
 from reproductions.plan import runs_of
@@ -30,7 +30,7 @@ def record(spec, loss, steps=None, outcome="finished"):
 def swept(statement, scores, backend="tensorflow", arm=ARM):
     """The sweep when every run that it asks for has been made; `scores` of a rate: loss, steps."""
     explored = {}
-    while owed := (state := sweep(statement, arm, LAPTOP, backend, CIFAR, explored)).owed:
+    while owed := (state := sweep(statement, arm, group(backend), explored)).owed:
         for key, spec in owed.items():
             peak = max(rate for _, rate in spec["recipe"]["schedule"])
             explored[key] = record(spec, *scores(peak))
@@ -73,36 +73,36 @@ def test_a_diverged_run_is_never_the_best():
 
 def test_judged_runs_have_the_chosen_rate_and_other_seeds():
     _, explored = swept(GAP, lambda rate: (abs(rate - 0.03),), arm="stack-3x3")
-    assert not runs_of(GAP, LAPTOP, "tensorflow", CIFAR, explored)  # one arm is not explored
+    assert not runs_of(GAP, group("tensorflow"), explored)  # one arm is not explored
     _, more = swept(GAP, lambda rate: (abs(rate - 0.1),), arm="stack-3x3-no-bn")
-    runs = runs_of(GAP, LAPTOP, "tensorflow", CIFAR, explored | more)
+    runs = runs_of(GAP, group("tensorflow"), explored | more)
     peaks = {arm: max(r for _, r in spec["recipe"]["schedule"]) for (arm, _), spec in runs.items()}
     assert peaks == {"stack-3x3": 0.03, "stack-3x3-no-bn": 0.1}
     assert not {seed for _, seed in runs} & set(SEEDS)
     assert {spec["tier"]["train_images"] for spec in runs.values()} == {1_000}
     # Where a backend has no sweep of its own, TensorFlow's counts; other data's never.
-    assert len(runs_of(GAP, LAPTOP, "jax", CIFAR, explored | more)) == len(runs)
+    assert len(runs_of(GAP, group("jax"), explored | more)) == len(runs)
     other = {**CIFAR, "sha256": "d" * 64}
-    assert not runs_of(GAP, LAPTOP, "tensorflow", other, explored | more)
+    assert not runs_of(GAP, group("tensorflow", data=other), explored | more)
 
 
 def test_exploration_sweeps_first_and_then_makes_the_protocol_on_seeds_of_its_own():
-    first = exploration(GAP, LAPTOP, "tensorflow", CIFAR, {})
+    first = exploration(GAP, group("tensorflow"), {})
     assert {spec["seed"] for spec in first.values()} == {SEEDS[0]}
     assert len(first) == 6
     explored = {}
     for arm in GAP.contrast:
         explored |= swept(GAP, lambda rate: (abs(rate - 0.03),), arm=arm)[1]
-    then = exploration(GAP, LAPTOP, "tensorflow", CIFAR, explored)
+    then = exploration(GAP, group("tensorflow"), explored)
     assert sorted(spec["seed"] for spec in then.values()) == sorted((*SEEDS, *SEEDS))
     assert len(set(then) - set(explored)) == 4
 
 
 def test_what_has_no_rates_is_not_swept():
     (first, *_) = CLAIMS["degradation-plain"].trained
-    assert rate_of(first, ARM, LAPTOP, "jax", CIFAR, {}) is None
-    assert rate_of(replace(first, rate=0.01), ARM, LAPTOP, "jax", CIFAR, {}) == 0.01
-    runs = exploration(first, LAPTOP, "jax", CIFAR, {})
+    assert rate_of(first, ARM, group("jax"), {}) is None
+    assert rate_of(replace(first, rate=0.01), ARM, group("jax"), {}) == 0.01
+    runs = exploration(first, group("jax"), {})
     assert len(runs) == 2 * len(SEEDS)
     assert not any("watched" in spec for spec in runs.values())
 

@@ -11,7 +11,15 @@ import pytest
 from test_train import DATA, linear_model, relative
 
 from reproductions.backends import DATA_FORMATS
-from reproductions.batches import at_tier, occurrence, of_classes, portion, scaled, standardised
+from reproductions.batches import (
+    at_tier,
+    drawn,
+    occurrence,
+    of_classes,
+    portion,
+    scaled,
+    standardised,
+)
 from reproductions.claims import CLAIMS
 from reproductions.data import embedded
 from reproductions.metrics import METRICS
@@ -65,7 +73,7 @@ def few(arrays, count=8):
 @pytest.mark.parametrize(
     ("watched", "arm"),
     [("losses", "resnet-20"), ("gradients", "resnet-20"), ("responses", "resnet-20"),
-     ("shift", "plain-20-jitter")],
+     ("shift 2", "plain-20-jitter")],
 )  # fmt: skip
 def test_watching_changes_no_bit_of_a_run(arrays, watched, arm):
     plain, seen = ran(arrays, arm), ran(arrays, arm, watched)
@@ -158,10 +166,10 @@ def test_the_loss_is_scaled():
 
 
 def test_a_net_that_stands_still_does_not_drift(arrays):
-    still = ran(arrays, "plain-20", "shift", {"schedule": ((0, 0.0), (1, 0.0))})["watched"]
+    still = ran(arrays, "plain-20", "shift 2", {"schedule": ((0, 0.0), (1, 0.0))})["watched"]
     assert still["drift"] == [None, 0, 0, 0, 0]
     assert still["cosine"][:-1] == pytest.approx([1, 1, 1, 1])
-    moved = ran(arrays, "plain-20", "shift", rate=0.1)["watched"]
+    moved = ran(arrays, "plain-20", "shift 2", rate=0.1)["watched"]
     assert min(moved["drift"][1:]) > 1e-3
     assert max(moved["cosine"][:-1]) < 0.9999
 
@@ -215,11 +223,22 @@ def test_a_portion_has_few_labels_of_its_classes():
     assert of_classes(labels, "5 to 9").tolist() == [True, False, True, True, False, True, True]
     arrays = {"train_images": np.arange(7), "train_labels": labels,
               "test_images": np.arange(7), "test_labels": labels}  # fmt: skip
-    recipe = replace(RECIPES["short"], classes="5 to 9", labels_per_class=1)
-    part = portion(arrays, 6, recipe)
-    assert part["train_images"].tolist() == [0, 3]
-    assert part["test_images"].tolist() == [0, 2, 3, 5, 6]
-    assert portion(arrays, 7, RECIPES["short"])["train_images"].tolist() == list(range(7))
+    recipe = replace(RECIPES["short"], classes="5 to 9", labels_drawn=1)
+    parts = [portion(arrays, recipe, seed) for seed in range(20)]
+    assert all(sorted(part["train_labels"]) == [5, 9] for part in parts)
+    assert {i for part in parts for i in part["train_images"]} == {0, 2, 3, 5, 6}
+    assert all(part["test_images"].tolist() == [0, 2, 3, 5, 6] for part in parts)
+    assert portion(arrays, recipe, 3)["train_images"].tolist() == parts[3]["train_images"].tolist()
+    assert portion(arrays, RECIPES["short"], 0)["train_images"].tolist() == list(range(7))
+
+
+def test_images_are_drawn_anew_for_each_seed():
+    labels = np.zeros(100, int)
+    recipe = replace(RECIPES["short"], images_drawn=30)
+    masks = np.array([drawn(labels, recipe, seed) for seed in range(40)])
+    assert (masks.sum(1) == 30).all()
+    assert len({mask.tobytes() for mask in masks}) == 40
+    assert drawn(labels, replace(recipe, images_drawn=1_000), 0).all()
 
 
 def test_settings_as_usual_are_absent_and_rates_are_peaks():
@@ -233,7 +252,7 @@ def test_settings_as_usual_are_absent_and_rates_are_peaks():
 
 
 def test_a_transferred_net_starts_from_the_body_it_was_trained_to(arrays):
-    held = {"classes": "5 to 9", "labels_per_class": 10, "batch_size": 25}
+    held = {"classes": "5 to 9", "labels_drawn": 10, "batch_size": 25}
     scratch, moved = (ran(arrays, arm, held=held) for arm in ("vgg-11-bn", "vgg-11-bn-transferred"))
     assert scratch["initial_sha256"] != moved["initial_sha256"]
     assert scratch["weights_sha256"] != moved["weights_sha256"]
@@ -282,4 +301,4 @@ def test_ratios_are_of_the_first_block_over_the_last_and_unknown_where_one_is_ze
 def test_levels_stand_where_a_metric_is_about_one():
     for claim in CLAIMS.values():
         for s in claim.trained:
-            assert (s.level is None) == (METRICS[s.metric].watched != "losses")
+            assert bool(s.level) == (METRICS[s.metric].watched == "losses")

@@ -84,6 +84,7 @@ GAIN = Claim(
         ),
         lower(
             name="gates that see",
+            role="control",
             says="the control: it is below that of the same net whose gates are fed a constant",
             contrast={"se-resnet-56-constant": 1, "se-resnet-56": -1},
         ),

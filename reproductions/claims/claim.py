@@ -45,16 +45,18 @@ class Trained:
       lower t-bound of the log ratio, of -1's over 1's, exceeds the margin, or, where runs never
       got there, a sign test; contradicted if the upper bound is below zero.
 
-    `seeds` is the number of seeds judged at each tier, 0 to n - 1. Only tiers in `decided_at`
-    can decide, for the reason given. `held` is what the runs of all arms hold otherwise than
-    their tier and its recipe, `level` the training loss that the metric is about. The schedule
-    peaks at `rate`; with `rates` each arm has the best of these, chosen on seeds from 1000 on (see
-    `sweep.py`). `doubts` is what else could explain its verdict, beside the claim's.
+    `seeds` is the number of seeds judged at each tier, `first` the first of them: 0, unless runs of
+    lower ones were seen before the rule was fixed. Only tiers in `decided_at` can decide, for the
+    reason given. `held` is what the runs of all arms hold otherwise than their tier and its recipe,
+    `level` the training loss that the metric is about, at each tier. The schedule peaks at `rate`;
+    with `rates` each arm has the best of these, chosen on seeds from 1000 on (see `sweep.py`).
+    `doubts` is what else could explain its verdict, beside the claim's. Of the `role` "opposite" a
+    REPRODUCED speaks against the claim.
     """
 
     name: str
     says: str
-    contrast: Mapping[str, int]
+    contrast: Mapping[str, float]
     metric: str
     rule: Literal["greater", "not inferior", "equivalent", "falling", "sooner"]
     margin: float
@@ -62,13 +64,19 @@ class Trained:
     seeds: Mapping[str, int]
     decided_at: tuple[str, ...]
     decided_why: str
+    first: int = 0
     held: Mapping[str, Any] = field(default_factory=dict)
-    level: float | None = None
+    level: Mapping[str, float] = field(default_factory=dict)
     rate: float | None = None
     rates: tuple[float, ...] = ()
     alpha: float = 0.05
     doubts: str = ""
+    role: Literal["claim", "control", "opposite"] = "claim"
     kind: Kind = "trained"
+
+    def judged(self, tier: str) -> range:
+        """The seeds judged at a tier; none where it has none."""
+        return range(self.first, self.first + self.seeds.get(tier, 0))
 
 
 @dataclass(frozen=True, kw_only=True)

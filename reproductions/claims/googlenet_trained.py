@@ -65,7 +65,8 @@ AUX = Claim(
         ),
         vanishing(
             name="vanishing in training",
-            says="without heads, through training, it is less than a tenth",
+            says="without heads, through training, the gradient at module 3a is less than a tenth "
+            "of that at 5b",
             metric="log10 gradient ratio from 3a to 5b in training",
         ),
         watched(
@@ -83,10 +84,11 @@ AUX = Claim(
         ),
         watched(
             name="more than scale",
-            says="the control: through training, the gradient at 3a over that at 5b is larger with "
-            "heads than with 1.6 times the main loss",
+            role="control",
+            says="the control: through training the gradient at 3a is larger with heads than with "
+            "1.6 times the main loss",
             contrast={"googlenet-heads": 1, "googlenet-scaled": -1},
-            metric="log10 gradient ratio from 3a to 5b in training",
+            metric="log10 gradient norm at 3a in training",
         ),
         better(
             name="test error",
@@ -95,7 +97,9 @@ AUX = Claim(
         ),
         better(
             name="test error, more than scale",
-            says="the control: it is lower than with 1.6 times the main loss",
+            role="control",
+            says="the control: with heads the test error is lower than with 1.6 times the main "
+            "loss",
             contrast={"googlenet-scaled": 1, "googlenet-heads": -1},
         ),
     ),

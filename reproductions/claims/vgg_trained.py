@@ -2,7 +2,17 @@
 
 from functools import partial
 
-from .budgets import ALL_TIERS, FITTED, LAPTOP, MORE_FITTED, NIGHT, SEEDS, SMOKE
+from .budgets import (
+    ALL_TIERS,
+    FEW,
+    FITTED,
+    FITTED_LOSS,
+    LAPTOP,
+    MORE_FITTED,
+    NIGHT,
+    SEEDS,
+    SMOKE,
+)
 from .claim import Claim, Trained
 
 CIFAR = "CIFAR-10 instead of ImageNet"
@@ -48,7 +58,8 @@ EXPRESSIVE = Claim(
         ),
         fits_worse(
             name="stack, test error",
-            says="and a higher test error, which is what the paper reports",
+            says="one 7x7 layer has a higher test error than three 3x3 layers with ReLUs, which is "
+            "what the paper reports",
             contrast={"stack-7x7": 1, "stack-3x3": -1},
             metric="test error",
         ),
@@ -66,8 +77,9 @@ EXPRESSIVE = Claim(
         ),
         fits_worse(
             name="stack without ReLUs",
+            role="control",
             says="the control: one 7x7 layer fits no worse than three 3x3 layers without inner "
-            "ReLUs, whose every function it has",
+            "ReLUs, whose functions it has but for their borders",
             contrast={"stack-7x7": 1, "stack-3x3-linear": -1},
             rule="not inferior",
             seeds=MORE_FITTED,
@@ -88,16 +100,17 @@ gap = partial(
     margin_argued="one point: a smaller gap is of no use; no effect is published",
     seeds=SEEDS,
     decided_at=ALL_TIERS,
-    decided_why="1,000 images are seen 40 times or more and fitted, training error below 20 %",
-    held={"train_images": 1_000, "flip": False, "pad": 0},
-    level=0.5,
+    decided_why="1,000 images are seen 40 times and come to be fitted, to a training loss of 0.5",
+    held=FEW,
+    level=FITTED_LOSS,
 )
 
 OVERFIT = Claim(
     name="vgg-overfit",
     quotes={"더 적은 파라미터 → 과적합 위험 감소": "fewer parameters → lower risk of overfitting"},
     reading="Fitted equally well to few images, 27C² weights generalise better than 49C². Without "
-    "inner ReLUs the 3x3 stack is a 7x7 kernel of fewer weights, so that these alone differ.",
+    "inner ReLUs the 3x3 stack is a 7x7 kernel of fewer weights, but for the borders, which "
+    "it pads thrice.",
     statements=(
         gap(
             name="stack",
@@ -107,7 +120,8 @@ OVERFIT = Claim(
         ),
         gap(
             name="weights",
-            says="it has a wider gap than three 3x3 layers without inner ReLUs, too",
+            says="at equal training loss one 7x7 layer has the wider generalisation gap than three "
+            "3x3 layers without inner ReLUs",
             contrast={"stack-7x7": 1, "stack-3x3-linear": -1},
         ),
     ),
@@ -178,7 +192,7 @@ transfer = partial(
 
 def labels(number: int) -> dict[str, object]:
     """So many labelled images of each of the new classes, in batches that fit them."""
-    return {"classes": "5 to 9", "labels_per_class": number, "batch_size": 50}
+    return {"classes": "5 to 9", "labels_drawn": number, "batch_size": 50}
 
 
 TRANSFER = Claim(
@@ -198,12 +212,14 @@ TRANSFER = Claim(
         ),
         transfer(
             name="40 labels",
-            says="the same with 40 labels a class",
+            says="with 40 labels a class, VGG-11 trained on classes 0 to 4 before has a lower "
+            "error on classes 5 to 9 than from scratch",
             held=labels(40),
         ),
         transfer(
             name="160 labels",
-            says="the same with 160 labels a class",
+            says="with 160 labels a class, VGG-11 trained on classes 0 to 4 before has a lower "
+            "error on classes 5 to 9 than from scratch",
             held=labels(160),
         ),
     ),
@@ -264,13 +280,17 @@ PERCEPTUAL = Claim(
         ),
         nearer(
             name="noise, by training",
-            says="the control: more so to a trained VGG-11 than to an untrained one",
+            role="control",
+            says="the control: noise is farther, for its mean squared error, to a trained VGG-11 "
+            "than to an untrained one",
             contrast={"vgg-11-bn": 1, "vgg-11-bn-untrained": -1},
             metric=NOISE,
         ),
         nearer(
             name="blur, by training",
-            says="the control: more so to a trained VGG-11 than to an untrained one",
+            role="control",
+            says="the control: blur is farther, for its mean squared error, to a trained VGG-11 "
+            "than to an untrained one",
             contrast={"vgg-11-bn": 1, "vgg-11-bn-untrained": -1},
             metric=BLUR,
         ),

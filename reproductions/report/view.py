@@ -14,8 +14,7 @@ from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
 from ..records import Record
 from ..second import looked
-from ..sweep import SEEDS, protocols, sweep
-from ..tiers import TIERS
+from ..sweep import SEEDS, chosen, settings
 
 # Refutations are printed first.
 WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
@@ -36,8 +35,14 @@ def by_word(found: Sequence[Finding]) -> list[Finding]:
 
 
 def counts(found: Sequence[Finding]) -> dict[str, int]:
-    words = [finding.verdict.word for finding in found]
+    """How many statements have each verdict; controls and opposites are not counted."""
+    words = [finding.verdict.word for finding in found if role(finding) == "claim"]
     return {word: words.count(word) for word in WORDS}
+
+
+def role(finding: Finding) -> str:
+    """What a statement is to its claim."""
+    return finding.statement.role if isinstance(finding.statement, Trained) else "claim"
 
 
 def by_claim(found: Iterable[Finding]) -> list[tuple[Claim, list[Finding]]]:
@@ -87,11 +92,14 @@ def rule(finding: Finding) -> str:
     statement = finding.statement
     if isinstance(statement, Trained):
         margin = f"{effect(finding, statement.margin)} {unit(finding)}".strip()
+        paired = ", paired by seed" if len(statement.contrast) > 1 else ""
+        seen = f"; seeds from {statement.first} on: lower ones were seen before the rule was fixed"
         rates = f"; each arm at the best learning rate of {told(statement.rates)}"
+        more = paired + rates * bool(statement.rates) + seen * bool(statement.first)
         return (
             f"{statement.rule}, margin {margin} ({statement.margin_argued}), alpha "
-            f"{statement.alpha}, paired by seed{rates if statement.rates else ''}. Decided at "
-            f"{', '.join(statement.decided_at)}: {statement.decided_why}."
+            f"{statement.alpha}{more}. Decided at {', '.join(statement.decided_at)}: "
+            f"{statement.decided_why}."
         )
     return must_be(statement.rule) if isinstance(statement, Computed) else "top-1 or top-5 error."
 
@@ -101,16 +109,17 @@ def explored(finding: Finding, records: Mapping[str, Record]) -> str:
     statement, head = finding.statement, finding.headline
     if not isinstance(statement, Trained) or not head or not head.group.tier:
         return ""
-    ways = protocols(statement, records)
-    tried = f"{ways} protocol{'s' * (ways != 1)} tried on seeds from {SEEDS[0]} on"
+    ways = settings(statement, records)
+    tried = (
+        f"{sum(ways)} runs of these arms on seeds from {SEEDS[0]} on, "
+        f"in {len(ways)} setting{'s' * (len(ways) != 1)}"
+    )
     if not statement.rates:
         return tried + "."
-    group = head.group
-    states = {arm: sweep(statement, arm, TIERS[group.tier], group.backend, group.data, records)
-              for arm in statement.contrast}  # fmt: skip
-    rates = (f"{arm} {state.best:g} of {told(state.rates)}"
-             for arm, state in states.items() if state.best)  # fmt: skip
-    return f"{tried}; learning rates chosen there: {'; '.join(rates) or 'on another backend'}."
+    states = {arm: chosen(statement, arm, head.group, records) for arm in statement.contrast}
+    rates = (f"{arm} {state.best:g} of {told(state.rates)} on {state.backend}"
+             for arm, state in states.items() if state)  # fmt: skip
+    return f"{tried}; learning rates chosen there: {'; '.join(rates)}."
 
 
 def saw(finding: Finding) -> str:
@@ -118,8 +127,8 @@ def saw(finding: Finding) -> str:
     statement, head = finding.statement, finding.headline
     if not isinstance(statement, Trained) or not head or finding.verdict.mean is None:
         return ""
-    values, n = head.values, len(finding.verdict.effects)
-    arms = (f"{arm} {told_mean(finding, [values.get((arm, seed)) for seed in range(n)])}"
+    values, seeds, n = head.values, statement.judged(head.group.tier), len(finding.verdict.effects)
+    arms = (f"{arm} {told_mean(finding, [values.get((arm, seed)) for seed in seeds])}"
             for arm in statement.contrast)  # fmt: skip
     above = sum(effect is not None and effect > 0 for effect in finding.verdict.effects)
     name = statement.metric[0].upper() + statement.metric[1:]
@@ -210,11 +219,11 @@ def seed_rows(finding: Finding) -> list[tuple[str, str, list[str], str, str]]:
     statement, rows = finding.statement, []
     assert isinstance(statement, Trained)
     for runs in finding.runs:
-        effects = runs.verdict.effects
-        for seed, number in enumerate(effects):
-            last = seed == len(effects) - 1
+        seeds = statement.judged(runs.group.tier)
+        for seed, number in zip(seeds, runs.verdict.effects, strict=True):
+            last = seed == seeds[-1]
             rows.append((
-                str(runs.group) if seed == 0 else "",
+                str(runs.group) if seed == seeds[0] else "",
                 str(seed),
                 [value(finding, runs, arm, seed) for arm in statement.contrast],
                 effect(finding, number),

@@ -4,7 +4,8 @@ import hashlib
 
 import numpy as np
 
-ROLES = ("weights", "order", "flip", "crop", "embedded data", "check", "dropout", "noise")
+# Only ever appended to: a role's place is part of every draw.
+ROLES = ("weights", "order", "flip", "crop", "embedded data", "check", "dropout", "noise", "drawn")
 
 
 def generator(seed: int, role: str, *key: int | str) -> np.random.Generator:

@@ -17,9 +17,10 @@ def test_looks_have_other_seeds_and_rates_and_nothing_else():
     judged = runs_of(STATEMENT, GROUP, {})
     same, slower = looks(STATEMENT, GROUP, {}).values()
     assert {seed for _, seed in same} == {FIRST, FIRST + 1, FIRST + 2}
+    shift = FIRST - STATEMENT.first
     assert same.keys() == slower.keys()
     for (arm, seed), spec in same.items():
-        assert {**spec, "seed": seed - FIRST} == judged[arm, seed - FIRST]
+        assert {**spec, "seed": seed - shift} == judged[arm, seed - shift]
         schedule = slower[arm, seed]["recipe"]["schedule"]
         assert max(rate for _, rate in schedule) == 0.1 / 3
         recipe = {**slower[arm, seed]["recipe"], "schedule": spec["recipe"]["schedule"]}

@@ -210,8 +210,8 @@ METRICS = {
         Metric("deviation of layer responses", "", mean_at_end, "responses", 0),
         # How much nearer a one-pixel shift is than noise, or blur, of equal mean squared error.
         Metric("log ratio of feature distances, noise to shift", "log ratio",
-               mean_of("noise to shift"), "distances"),
+               mean_of("noise to shift"), "distances 2"),
         Metric("log ratio of feature distances, blur to shift", "log ratio",
-               mean_of("blur to shift"), "distances"),
+               mean_of("blur to shift"), "distances 2"),
     )
 }  # fmt: skip

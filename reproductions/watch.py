@@ -312,19 +312,25 @@ class Distances(AtEnd):
         altered = {
             "shift": displaced(images, 1, 0),
             "noise": images + generator(0, "noise").standard_normal(images.shape),
-            "blur": np.mean([displaced(images, i, j) for i in near for j in near], 0),
         }
         size = norms(altered["shift"] - images)
+        altered["blur"] = blurred(images, size)
         far = {}
         for name, others in altered.items():
             difference = others - images
             equal = images + difference * (size / norms(difference))
-            far[name] = self.distance(images, equal.astype("float32"))
+            far[name] = self.distances(images, equal.astype("float32"))
         shift = far.pop("shift")
         return {f"{name} to shift": float(np.mean(np.log(d / shift))) for name, d in far.items()}
 
+    def distances(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Of the features of each image and its other; features of few at a time, as they are
+        large.
+        """
+        few = [slice(i, i + 500) for i in range(0, len(images), 500)]
+        return np.concatenate([self.distance(images[some], others[some]) for some in few])
+
     def distance(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Of the features of each image and its other."""
         model = self.subject.model
         places = [x.output for x in model.layers if re.fullmatch(r"block\d+_relu\d+", x.name)]
         features = keras.Model(model.input, places)
@@ -340,7 +346,13 @@ class Distances(AtEnd):
         return [x / (np.linalg.norm(x, axis=-1, keepdims=True) + 1e-10) for x in arrays]
 
 
-near = (-1, 0, 1)
+def blurred(images: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Each image under as many means of 3x3 pixels as take it `size` far, or farther."""
+    near, others = (-1, 0, 1), images
+    for _ in range(32):
+        means = np.mean([displaced(others, i, j) for i in near for j in near], 0)
+        others = np.where(norms(others - images) < size, means, others)
+    return others
 
 
 def displaced(images: np.ndarray, down: int, right: int) -> np.ndarray:
@@ -362,5 +374,5 @@ WATCHES: dict[str, type[Watch]] = {
     "heads": Heads,
     "shift 2": Shift,
     "responses": Responses,
-    "distances": Distances,
+    "distances 2": Distances,
 }

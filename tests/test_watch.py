@@ -34,7 +34,10 @@ from reproductions.watch import (
     WATCHES,
     Copy,
     Losses,
+    Shift,
+    Subject,
     Watch,
+    blurred,
     displaced,
     norm,
     norms,
@@ -191,7 +194,7 @@ def test_every_metric_that_asks_for_a_watch_has_one():
 
 def test_metrics_are_those_of_what_was_watched(arrays):
     for watched, arm in (("gradients", "plain-20"), ("responses", "plain-20"),
-                         ("distances", "vgg-11-bn"), ("losses", "plain-20")):  # fmt: skip
+                         ("distances 2", "vgg-11-bn"), ("losses", "plain-20")):  # fmt: skip
         result = json.loads(json.dumps(ran(arrays, arm, watched), sort_keys=True))
         for metric in METRICS.values():
             if metric.watched == watched:
@@ -205,6 +208,26 @@ def test_images_are_displaced_with_their_edges_repeated():
     assert displaced(image, 1, 0)[0, :, :, 0].tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
     assert displaced(image, 0, -1)[0, :, :, 0].tolist() == [[1, 2, 2], [4, 5, 5], [7, 8, 8]]
     assert norms(image).ravel() == pytest.approx(math.sqrt(204))
+
+
+def test_a_blur_is_as_far_as_it_is_asked_to_be_and_smooth():
+    images = standardised(at_tier(embedded(), SMOKE)["test_images"]).astype("float64")
+    size = norms(displaced(images, 1, 0) - images)
+    blur = blurred(images, size)
+    assert (norms(blur - images) >= size).mean() > 0.9
+    steps = [norms(np.diff(x, axis=1)) for x in (images, blur)]
+    assert (steps[1] < steps[0]).all()
+
+
+def test_below_a_layer_are_all_layers_before_it(arrays):
+    model = untrained(spec_of("plain-20", SMOKE, 0, BACKEND, DATA))
+    shift = Shift(Subject(model, RECIPES["short"], few(arrays), dict, arrays["test_images"]))
+    shift.look(None)
+    convolutions = shift.copy.layers
+    below = set(shift.below(convolutions[1]))
+    assert any("gamma" in path for path in below)
+    assert {v.path for v in convolutions[0].weights} <= below
+    assert not {v.path for v in convolutions[1].weights} & below
 
 
 # --- settings -----------------------------------------------------------------------------------

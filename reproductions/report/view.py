@@ -21,7 +21,8 @@ WORDS = (CONTRADICTED, REPRODUCED, INCONCLUSIVE, NOT_RUN)
 
 MEANINGS = {
     CONTRADICTED: "the rule excludes the statement as it stands: of a count or a function, it is "
-    "another; of training, the effect is not there, or smaller than the smallest of interest.",
+    "another; of training, the effect is not there, smaller than the smallest of interest, or the "
+    "other way.",
     REPRODUCED: "the statement holds by its rule.",
     INCONCLUSIVE: "there are runs, and they leave it open.",
     NOT_RUN: "nothing here can decide it: no run was made at a budget that can (numbers of smaller "

@@ -44,12 +44,13 @@ class Runs:
         return {**record["result"]["values"], **record["circumstances"].get("measured", {})}
 
     def curves(self) -> dict[str, dict[str, dict[str, list[float]]]]:
-        """Errors after each epoch: {arm: {seed: {"train": [...], "test": [...]}}}."""
+        """Errors after epochs: {arm: {seed: {"epoch": [...], "train": [...], "test": [...]}}}."""
         drawn: dict[str, Any] = {}
         for (arm, seed), record in sorted(self.records.items()):
             curves = record["result"]["curves"]
             drawn.setdefault(arm, {})[str(seed)] = {
-                split: curves[f"{split}_error"] for split in ("train", "test")
+                "epoch": curves["epoch"],
+                **{split: curves[f"{split}_error"] for split in ("train", "test")},
             }
         return drawn
 

@@ -175,7 +175,7 @@ def test_it_is_read_without_a_script_and_printed_whole(chromium, written):
 def test_what_records_hold_is_shown_and_never_run(opened, tmp_path):
     """A name, a reason and a machine's name that are markup."""
     evil = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>]]>"
-    store = folder_of(tmp_path, diverge=("plain-56", 2), reason=evil, cpu=evil)
+    store = folder_of(tmp_path, diverge=("plain-56", 5), reason=evil, cpu=evil)
     path, _ = report.write(store, tmp_path / "out", {})
     page = opened(path)
     assert page.title() == "What the runs say"

@@ -38,7 +38,10 @@ def made(spec, error, outcome="finished", reason=REASON):
     last = [0.9, error] if outcome == "finished" else [error]
     result = {
         "outcome": outcome, "reason": reason, "final": {"test_error": error},
-        "curves": {"train_error": last, "test_error": [e + 0.01 for e in last]},
+        "curves": {
+            "epoch": [*range(1, len(last) + 1)], "train_error": last,
+            "test_error": [e + 0.01 for e in last],
+        },
     }  # fmt: skip
     circumstances = {
         "environment": "", "threads": 1, "seconds": 60.0, "commit": "0" * 40, "dirty": None,
@@ -127,16 +130,16 @@ def test_verdicts_follow_from_records(tmp_path):
 
 
 def test_a_missing_run_takes_its_verdicts_with_it(tmp_path):
-    words = headlines(folder_of(tmp_path, lose=("resnet-20", 1)))
+    words = headlines(folder_of(tmp_path, lose=("resnet-20", 4)))
     assert words["degradation-plain", "training error"] == "REPRODUCED"
     assert words["degradation-difference", "training error"] == "INCONCLUSIVE"
 
 
 def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
-    store = folder_of(tmp_path, diverge=("plain-56", 2))
+    store = folder_of(tmp_path, diverge=("plain-56", 5))
     assert headlines(store)["degradation-plain", "training error"] == "INCONCLUSIVE"
     page, markdown = (path.read_text() for path in report.write(store, tmp_path, {}))
-    assert "runs of 1 of 3 seeds diverged" in markdown
+    assert "1 of 3 seeds is unknown: runs diverged" in markdown
     assert "diverged: the loss was \\<script\\>not" in markdown
     assert "<script>" not in markdown
     assert "diverged: the loss was &lt;script&gt;not" in page
@@ -192,7 +195,7 @@ def test_holm_s_values_are_as_by_hand():
     )
 
 
-@pytest.mark.parametrize("diverge", [None, ("plain-56", 1)])
+@pytest.mark.parametrize("diverge", [None, ("plain-56", 4)])
 def test_figures_draw_every_seed_s_curve_and_their_mean(tmp_path, diverge):
     """Training dashed, test solid; the lines' own numbers against the records'."""
     found = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path, diverge=diverge).read(), {})
@@ -221,7 +224,7 @@ def test_the_headline_is_on_the_claim_s_backend(tmp_path):
     """The highest complete tier there; others stand beside it; smoke is no headline."""
     folder_of(tmp_path, backend="torch", tier="night")
     folder_of(tmp_path, backend="tensorflow", tier="smoke", data=EMBEDDED)
-    folder_of(tmp_path, backend="tensorflow", tier="night", lose=("plain-20", 0))
+    folder_of(tmp_path, backend="tensorflow", tier="night", lose=("plain-20", 3))
     store = folder_of(tmp_path, backend="tensorflow")
     first, *others = findings(FLAGSHIP_CLAIMS, store.read(), {})[0].runs
     assert str(first.group) == "laptop · tensorflow · cifar10"

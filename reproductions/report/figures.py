@@ -61,7 +61,7 @@ def drawn_with(first: Finding, row: Finding) -> bool:
 
 
 def curves_of(rows: Sequence[Finding]) -> dict[str, Any]:
-    """Errors after each epoch, of the headline's runs: {arm: {seed: {split: [...]}}}."""
+    """Errors after epochs, of the headline's runs; see `Runs.curves`."""
     return {
         arm: seeds
         for row in rows
@@ -100,13 +100,14 @@ def draw_arm(
     panel: Axes, arm: str, colour: str, seeds: Mapping[str, Mapping[str, list[float]]]
 ) -> None:
     """The curves of an arm; a run that diverged ends early, and so does the mean."""
+    epochs = max((seed["epoch"] for seed in seeds.values()), key=len)
     for split, style in STYLES.items():
         lines = [[100 * error for error in seed[split]] for seed in seeds.values()]
         for line in lines:
-            panel.plot(range(1, len(line) + 1), line, style, color=colour, lw=0.6, alpha=0.6)
+            panel.plot(epochs[: len(line)], line, style, color=colour, lw=0.6, alpha=0.6)
         mean = [sum(errors) / len(errors) for errors in zip(*lines, strict=False)]
         label = f"{arm}, {SPLITS[split]}"
-        panel.plot(range(1, len(mean) + 1), mean, style, color=colour, lw=2, label=label)
+        panel.plot(epochs[: len(mean)], mean, style, color=colour, lw=2, label=label)
 
 
 def draw_effects(panel: Axes, rows: Sequence[Finding]) -> None:

@@ -92,8 +92,9 @@ class Chosen:
         """The training that is wanted, by key."""
         if not self.statements:
             return {}
-        seeds = range(self.seeds) if self.seeds else None
-        return wanted(self.judged, self.group, explored_in(self.records), seeds)
+        explored, n = explored_in(self.records), self.seeds
+        more = (lambda statement: range(statement.first, statement.first + n)) if n else None
+        return wanted(self.judged, self.group, explored, more)
 
     @property
     def group(self) -> Group:
@@ -143,7 +144,7 @@ def choosing_runs(verb: Callable) -> Callable:
         ),
         click.option(
             "--seeds", type=click.IntRange(1),
-            help="Train seeds 0 to N - 1; default: those that the claims judge at the tier.",
+            help="Train N seeds; default: as many as the claims judge at the tier.",
         ),
         click.option(
             "--jobs", type=click.IntRange(1), default=lambda: min(available_cores(), 4),

@@ -160,10 +160,10 @@ def superseded(
     Seeds beyond those that are judged are not superseded.
     """
     current: set[str] = set()
-    for record in records.values():
-        group = group_of(record["spec"])
+    specs = (record["spec"] for record in records.values())
+    for group, seed in {(group_of(spec), spec.get("seed", 0)) for spec in specs}:
         if not group.tier:
             current |= set(checks(claims, group.backend))
         elif group.tier in TIERS:
-            current |= set(wanted(claims, group, explored, [record["spec"]["seed"]]))
+            current |= set(wanted(claims, group, explored, lambda _, seed=seed: [seed]))
     return {key: record for key, record in records.items() if key not in current}

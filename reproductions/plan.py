@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .canonical import key_of
@@ -42,17 +42,17 @@ def wanted(
     claims: Collection[Claim],
     group: Group,
     explored: Mapping[str, Record],
-    seeds: Collection[int] | None = None,
+    seeds: Callable[[Trained], Collection[int]] | None = None,
 ) -> dict[str, Spec]:
     """The runs that judge `claims` in a group, by key, the shortest first; runs are shared.
 
-    `seeds` replaces those that the statements declare.
+    `seeds` gives others than those that a statement declares.
     """
     specs = [
         spec
         for claim in claims
         for statement in claim.trained
-        for spec in runs_of(statement, group, explored, seeds).values()
+        for spec in runs_of(statement, group, explored, seeds and seeds(statement)).values()
     ]
     # The seeds of an arm follow each other: a process keeps the last model that it compiled.
     specs.sort(key=lambda spec: (spec["arm"]["name"], spec["seed"]))

@@ -34,7 +34,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """The committed records' report, written anew."""
-    page, _ = report.write(COMMITTED, tmp_path_factory.mktemp("page"), EXPLORED)
+    page, *_ = report.write(COMMITTED, tmp_path_factory.mktemp("page"), EXPLORED)
     return page
 
 
@@ -176,7 +176,7 @@ def test_what_records_hold_is_shown_and_never_run(opened, tmp_path):
     """A name, a reason and a machine's name that are markup."""
     evil = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>]]>"
     store = folder_of(tmp_path, diverge=("plain-56", 5), reason=evil, cpu=evil)
-    path, _ = report.write(store, tmp_path / "out", {})
+    path, *_ = report.write(store, tmp_path / "out", {})
     page = opened(path)
     assert page.title() == "What the runs say"
     page.locator("summary", has_text="All").click()

@@ -73,7 +73,7 @@ def folder_of(
 
 
 def markdown_of(store, folder):
-    _, path = report.write(store, folder, {})
+    _, path, _ = report.write(store, folder, {})
     return path.read_text()
 
 
@@ -138,7 +138,7 @@ def test_a_missing_run_takes_its_verdicts_with_it(tmp_path):
 def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
     store = folder_of(tmp_path, diverge=("plain-56", 5))
     assert headlines(store)["degradation-plain", "training error"] == "INCONCLUSIVE"
-    page, markdown = (path.read_text() for path in report.write(store, tmp_path, {}))
+    page, markdown, _ = (path.read_text() for path in report.write(store, tmp_path, {}))
     assert "1 of 3 seeds is unknown: runs diverged" in markdown
     assert "diverged: the loss was \\<script\\>not" in markdown
     assert "<script>" not in markdown

@@ -1,4 +1,6 @@
-"""Findings to REPORT.html, REPORT.md and figures. Generated: nothing here decides or is edited."""
+"""Findings to REPORT.html, REPORT.md, FOUND.md and figures. Generated: nothing here decides or is
+edited.
+"""
 
 import base64
 import hashlib
@@ -17,13 +19,14 @@ from ..data import copy_note
 from ..findings import Finding, findings, superseded
 from ..records import Record, Store
 from . import figures, view
+from .five import RESULTS
 
 FLAGSHIP = "degradation-difference"
 
 
-def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, Path]:
-    """Write REPORT.html, REPORT.md and figures/ from the records of `store`, from second looks
-    beside them, and from what was explored before; return the reports.
+def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, ...]:
+    """Write REPORT.html, REPORT.md, FOUND.md and figures/ from the records of `store`, from second
+    looks beside them, and from what was explored before; return the pages.
     """
     records, others = store.read(), store.others()
     second = Store(store.folder / "second").read()
@@ -32,10 +35,14 @@ def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[P
     save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
     told = context(found, records, explored, second, known, others)
-    paths = folder / "REPORT.html", folder / "REPORT.md"
-    paths[0].write_text(page(told, drawn))
-    paths[1].write_text(markdown(told, drawn))
-    return paths
+    texts = {
+        "REPORT.html": page(told, drawn),
+        "REPORT.md": markdown("report.md.jinja", told, drawn),
+        "FOUND.md": markdown("found.md.jinja", told, drawn),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return tuple(folder / name for name in texts)
 
 
 def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
@@ -58,6 +65,7 @@ def context(
     groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
     return {
         "found": found,
+        "results": RESULTS,
         "rows": view.by_word(found),
         "claims": view.by_claim(found),
         "counts": view.counts(found),
@@ -75,11 +83,11 @@ def context(
     }
 
 
-def markdown(told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:
-    """The report for reading where the code is."""
+def markdown(template: str, told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:
+    """A page for reading where the code is."""
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     jinja.filters["cell"] = cell
-    return jinja.from_string(source("report.md.jinja")).render(**told, drawn=drawn)
+    return jinja.from_string(source(template)).render(**told, drawn=drawn)
 
 
 def page(told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:

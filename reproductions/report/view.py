@@ -11,7 +11,7 @@ from ..claims import Claim, Computed, OnImageNet, Trained
 from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
 from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
-from ..metrics import METRICS
+from ..metrics import METRICS, Metric
 from ..records import Record
 from ..second import looked
 from ..sweep import SEEDS, chosen, settings
@@ -126,29 +126,36 @@ def explored(finding: Finding, records: Mapping[str, Record]) -> str:
 def saw(finding: Finding) -> str:
     """What the runs of a trained statement gave: each arm's mean, and the seeds' signs."""
     statement, head = finding.statement, finding.headline
-    if not isinstance(statement, Trained) or not head or finding.verdict.mean is None:
+    if not isinstance(statement, Trained) or not head or not head.complete:
         return ""
-    values, seeds, n = head.values, statement.judged(head.group.tier), len(finding.verdict.effects)
-    arms = (f"{arm} {told_mean(finding, [values.get((arm, seed)) for seed in seeds])}"
-            for arm in statement.contrast)  # fmt: skip
-    above = sum(effect is not None and effect > 0 for effect in finding.verdict.effects)
-    name = statement.metric[0].upper() + statement.metric[1:]
-    return (
-        f"{name}, mean of {n} seeds: {'; '.join(arms)}. The effect is above zero in {above} of {n}."
+    values, effects = head.values, finding.verdict.effects
+    seeds = statement.judged(head.group.tier)
+    arms = "; ".join(
+        f"{arm} {told_mean(finding, [values[arm, seed] for seed in seeds])}"
+        for arm in statement.contrast
     )
+    name = statement.metric[0].upper() + statement.metric[1:]
+    means = f"{name}, mean of {len(seeds)} seeds: {arms}."
+    if len(statement.contrast) == 1 or None in effects:
+        return means
+    above = sum(effect is not None and effect > 0 for effect in effects)
+    return f"{means} The effect is above zero in {above} of {len(seeds)}."
 
 
 def told_mean(finding: Finding, values: Sequence[float | None]) -> str:
     """The mean of an arm's values; of steps the geometric one, as effects are logarithmic."""
     assert isinstance(finding.statement, Trained)
     metric = METRICS[finding.statement.metric]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return f"unknown in {len(values) - len(known)} of {len(values)}"
-    if not metric.logarithmic:
-        number = f"{metric.scale * fmean(known):.{metric.digits}f}".replace("-", "−")
-        return number + " %" * (metric.unit == "points")
-    return "never" if math.isinf(max(known)) else f"{geometric_mean(known):.0f} steps"
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    lost = f", {len(values) - len(known)} {'never' if metric.logarithmic else 'unknown'}"
+    return (mean_text(metric, known) if known else "none") + lost * (len(known) < len(values))
+
+
+def mean_text(metric: Metric, values: Sequence[float]) -> str:
+    if metric.logarithmic:
+        return f"{geometric_mean(values):.0f} steps"
+    number = f"{metric.scale * fmean(values):.{metric.digits}f}".replace("-", "−")
+    return number + " %" * (metric.unit == "points")
 
 
 def second_look(

@@ -182,7 +182,7 @@ VANISHING = Claim(
             contrast={"sigmoid-20-no-bn": 1, "sigmoid-20": -1},
             metric=IN_TRAINING,
             doubts="At no rate did the net without normalization leave chance on the exploring "
-                "seed: through training it is nearly what it was at the start.",
+            "seed: through training it is nearly what it was at the start.",
         ),
         deep(
             name="ReLU at the start, 56 layers",

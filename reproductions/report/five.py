@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..findings import Finding
+from ..judge import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +30,80 @@ class Result:
         return [f.verdict.word for f in self.findings(found)] == list(self.words.values())
 
 
-RESULTS: tuple[Result, ...] = ()
+RESULTS = (
+    Result(
+        title="Depth harms the training of plain nets, and that of residual ones far less",
+        text="A plain net of 56 layers ends with a higher training error than one of 20, and "
+        "with a higher test error; shortcuts take away most of the difference. After a few hundred "
+        "steps this is a statement about how nets begin to train, not about where they end: the "
+        "residual net of 56 layers is itself still behind that of 20.",
+        words={
+            ("degradation-plain", "training error"): REPRODUCED,
+            ("degradation-plain", "test error"): REPRODUCED,
+            ("degradation-difference", "training error"): REPRODUCED,
+        },
+        figure="degradation-difference",
+    ),
+    Result(
+        title="Neither overfitting nor vanishing gradients is why",
+        text="The review gives both as the reason. A net that overfits has a lower training error, "
+        "and this one has a higher. With batch normalization its gradient does not vanish on the "
+        "way to the first block: before the first step it is over a thousand times as large there "
+        "as at the last, as the theory of normalization has it (arXiv:1902.08129), and through "
+        "training the two are of one size. That gradients are large at first does not make them "
+        "the cause, either.",
+        words={
+            ("cause-overfitting", "training error"): CONTRADICTED,
+            ("cause-vanishing", "vanishing at the start"): CONTRADICTED,
+            ("cause-vanishing", "vanishing in training"): CONTRADICTED,
+            ("cause-vanishing", "exploding at the start"): REPRODUCED,
+        },
+        figure="cause-vanishing",
+    ),
+    Result(
+        title="Batch normalization speeds up training, and less shift is not shown to be why",
+        text="The net with normalization comes to a given loss in fewer steps, each net at its "
+        "best learning rate. The inputs of its layers do drift less. But a layer's gradient before "
+        "and after the layers below have moved, the other measure of the shift, is less alike with "
+        "normalization than without; and random shifts behind it, which make inputs drift more "
+        "than without any normalization, cost some of the speed and not all of it.",
+        words={
+            ("bn-faster", "steps"): REPRODUCED,
+            ("bn-shift", "drift"): REPRODUCED,
+            ("bn-shift", "gradients"): CONTRADICTED,
+            ("bn-shift", "drift with random shifts"): REPRODUCED,
+            ("bn-shift", "speed with random shifts"): INCONCLUSIVE,
+        },
+        figure="bn-shift",
+    ),
+    Result(
+        title="Against vanishing gradients normalization helps sigmoids, not ReLUs",
+        text="With sigmoids and no normalization the gradient loses eight decades in twenty "
+        "layers, and the net never leaves chance; normalization mends it. With ReLUs and weights "
+        "drawn after He et al. there is little to mend: at the start gradients are more nearly of "
+        "one size without normalization than with it, in twenty layers and in fifty-six.",
+        words={
+            ("bn-vanishing", "sigmoid at the start"): REPRODUCED,
+            ("bn-vanishing", "sigmoid in training"): REPRODUCED,
+            ("bn-vanishing", "ReLU at the start"): CONTRADICTED,
+            ("bn-vanishing", "ReLU at the start, 56 layers"): CONTRADICTED,
+        },
+        figure="bn-vanishing",
+    ),
+    Result(
+        title="GoogLeNet's extra heads had no vanishing gradient to prevent",
+        text="Without heads, and with weights drawn after He et al., the gradient at module 3a is as "
+        "large as that at 5b. The heads' share of it is a fifth of that of the main loss, it points "
+        "a little the same way, and all together is no larger than what 1.6 times the main loss "
+        "gives. Whether heads lower the test error after long training is another question, and "
+        "not run.",
+        words={
+            ("aux-gradient", "vanishing at the start"): CONTRADICTED,
+            ("aux-gradient", "vanishing in training"): CONTRADICTED,
+            ("aux-gradient", "size"): CONTRADICTED,
+            ("aux-gradient", "direction"): REPRODUCED,
+            ("aux-gradient", "more than scale"): CONTRADICTED,
+        },
+        figure="aux-gradient",
+    ),
+)

@@ -93,10 +93,10 @@ RESULTS = (
     Result(
         title="GoogLeNet's extra heads had no vanishing gradient to prevent",
         text="Without heads, and with weights drawn after He et al., the gradient at module 3a is "
-        "as large as that at 5b. The heads' share of it is a fifth of that of the main loss, "
-        "it points a little the same way, and all together is no larger than what 1.6 times "
-        "the main loss gives. Whether heads lower the test error after long training is "
-        "another question, and not run.",
+        "as large as that at 5b, or twice as large. The heads' share of it is a fifth of that "
+        "of the main loss, it points a little the same way, and all together is no larger "
+        "than what 1.6 times the main loss gives. Whether heads lower the test error after "
+        "long training is another question, and not run.",
         words={
             ("aux-gradient", "vanishing at the start"): CONTRADICTED,
             ("aux-gradient", "vanishing in training"): CONTRADICTED,

@@ -122,14 +122,23 @@ def test_a_result_is_told_of_no_other_verdicts(tmp_path):
 
 
 def test_the_committed_evidence_is_whole():
-    """CIFAR-10, laptop tier, every judged run on TensorFlow; made from a clean tree."""
+    """CIFAR-10, laptop tier: on TensorFlow every run of each statement, but for some that have none
+    of an arm and are NOT RUN; made from a clean tree.
+    """
     records = COMMITTED.read()
     groups = {group_of(record["spec"]) for record in records.values()}
     laptop = {g for g in groups if g.tier == "laptop" and g.data_name == "cifar10"}
     assert {g.backend for g in laptop} == {"tensorflow", "torch", "jax"}
     assert len({g.data_sha256 for g in laptop}) == 1
     (group,) = (g for g in laptop if g.backend == "tensorflow")
-    assert set(wanted(CLAIMS.values(), group, EXPLORED)) <= set(records)
+    judged = [
+        runs
+        for finding in findings(CLAIMS.values(), records, EXPLORED)
+        for runs in finding.runs
+        if runs.group == group
+    ]
+    assert len(judged) >= 40
+    assert all(runs.complete or runs.verdict.word == "NOT RUN" for runs in judged)
     assert not any(record["circumstances"]["dirty"] for record in records.values())
 
 
@@ -137,7 +146,7 @@ def test_equal_seeds_begin_with_equal_weights_on_all_backends():
     starts = {}
     for record in COMMITTED.read().values():
         spec = record["spec"]
-        if "tier" in spec and "start" not in spec["recipe"]:
+        if "tier" in spec and spec["arm"]["network"] in ("PlainNet", "ResNet", "Stacks"):
             key = canonical([spec["arm"], spec["tier"]["width"], spec["seed"]])
             starts.setdefault(key, set()).add(record["result"]["initial_sha256"])
     assert all(len(digests) == 1 for digests in starts.values())

@@ -75,7 +75,8 @@ def curves_figure(rows: Sequence[Finding]) -> Figure:
     families: dict[str, list[str]] = {}
     for arm in (arm for arm in rows[0].claim.arms if arm in curves):
         families.setdefault(ARMS[arm].network, []).append(arm)
-    widths = [2.8] * len(families) + [2.2]
+    names = max(len(row.statement.name) for row in rows)
+    widths = [2.8] * len(families) + [2.2 + 0.06 * names]  # inches
     figure = Figure(figsize=(sum(widths), 3.4), layout="constrained")
     *panels, last = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     for panel, (family, arms) in zip(panels, families.items(), strict=True):

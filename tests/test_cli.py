@@ -176,7 +176,7 @@ def test_a_signal_stops_it_and_its_children(number, status, tmp_path):
 
 def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
     process = start("--jobs", 1, "--records", tmp_path)
-    wait_for(process, "plain-56 seed 0")
+    wait_for(process, "plain-56 seed 3")
     wait_for_children(process)[0].kill()
     told, _ = process.communicate()
     assert process.returncode == 1

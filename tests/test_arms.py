@@ -82,8 +82,10 @@ def test_nets_without_normalization_are_shallow_and_have_biases(arm):
     kinds = model_of(arm, "paper").layers
     convolutions = [layer for layer in kinds if isinstance(layer, keras.layers.Conv2D)]
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in kinds)
-    assert len(convolutions) < 20
     assert all(layer.use_bias for layer in convolutions)
+    metrics = {s.metric for s in STATEMENTS if arm in s.contrast}
+    # Deeper ones do not train: of these only the start is compared.
+    assert len(convolutions) < 20 or all(metric.endswith("at the start") for metric in metrics)
 
 
 def test_the_papers_networks_at_the_papers_width():

@@ -79,7 +79,7 @@ def test_judged_runs_have_the_chosen_rate_and_other_seeds():
     peaks = {arm: max(r for _, r in spec["recipe"]["schedule"]) for (arm, _), spec in runs.items()}
     assert peaks == {"stack-3x3": 0.03, "stack-3x3-no-bn": 0.1}
     assert not {seed for _, seed in runs} & set(SEEDS)
-    assert {spec["tier"]["train_images"] for spec in runs.values()} == {1_000}
+    assert {spec["recipe"]["images_drawn"] for spec in runs.values()} == {1_000}
     # Where a backend has no sweep of its own, TensorFlow's counts; other data's never.
     assert len(runs_of(GAP, group("jax"), explored | more)) == len(runs)
     other = {**CIFAR, "sha256": "d" * 64}

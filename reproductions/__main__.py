@@ -163,7 +163,10 @@ def second_look(chosen: Chosen) -> None:
     decide nothing.
     """
     chosen.load()
-    make(chosen, chosen.second_looks(), chosen.records / "second")
+    tell_lacking(chosen)
+    runs = chosen.second_looks()
+    say(f"{len(runs)} runs, of which those with a record are kept.")
+    make(chosen, runs, chosen.records / "second")
 
 
 def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:

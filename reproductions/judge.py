@@ -29,10 +29,10 @@ Outcome = tuple[str, str]  # a verdict's word, and why
 class Verdict:
     """What the rule says, why, and the numbers behind it, in the metric's own scale.
 
-    `effects` has each seed's effect, None where a run is missing or diverged. The bounds are the
-    one-sided t-bounds at the statement's alpha, `p` the one-sided t-test's value for the rule's
-    direction; they are None where fewer than two effects are known, or some are not. A verdict
-    without training has the word and the reason alone.
+    `effects` has each seed's effect, None where a run is missing, diverged or never got there. The
+    bounds are the one-sided t-bounds at the statement's alpha, `p` the one-sided t-test's value for
+    the rule's direction; they are None where fewer than two effects are known, or some are not. A
+    verdict without training has the word and the reason alone.
     """
 
     word: str

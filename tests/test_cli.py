@@ -184,6 +184,16 @@ def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
     assert len(results(tmp_path)) == 3
 
 
+def test_a_second_look_is_made_once_and_kept_apart(tmp_path):
+    words = ("second-look", "degradation-plain", "--tier", "smoke", "--records", tmp_path)
+    done = reproductions(*words)
+    assert done.returncode == 0, done.stderr
+    records = Store(tmp_path / "second").read().values()
+    assert [record["spec"]["seed"] for record in records] == [2000] * 4
+    assert not results(tmp_path)
+    assert "started" not in reproductions(*words).stdout
+
+
 def test_bad_words_are_named_with_the_right_ones(tmp_path):
     closest = ("'degradation'", "degradation-plain", "degradation-residual", "`list`")
     assert_one_sentence(reproductions("run", "degradation"), *closest)

@@ -46,7 +46,8 @@ def made(spec, error, outcome="finished", reason=REASON):
         },
     }  # fmt: skip
     circumstances = {
-        "environment": "", "threads": 1, "seconds": 60.0, "commit": "0" * 40, "dirty": None,
+        "environment": "", "threads": 1, "seconds": 60.0, "started": "2026-11-24T00:00:00+00:00",
+        "commit": "0" * 40, "dirty": None,
         "epochs": {"seconds": [1.0, 1.0], "images_per_second": [10.0, 10.0]},
     }  # fmt: skip
     return new_record(spec, result, circumstances)

@@ -11,6 +11,7 @@ from test_report import CIFAR, group, made
 
 from conftest import reproductions
 from reproductions import verify
+from reproductions.canonical import canonical
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.environment import code
 from reproductions.plan import wanted
@@ -44,6 +45,17 @@ def test_whole_records_of_this_commit_pass(tmp_path):
 def test_uncommitted_changes_are_named(tmp_path):
     (problem,) = told(store_of(tmp_path, dirty="0" * 64))
     assert "uncommitted changes" in problem
+
+
+def test_an_earlier_result_than_the_judged_one_is_named(tmp_path):
+    store = store_of(tmp_path)
+    ((key, record),) = store.read().items()
+    result = {**record["result"], "final": {"test_error": 0.4}}
+    around = {**record["circumstances"], "started": "2026-01-01T00:00:00+00:00"}
+    other = new_record(record["spec"], result, around)
+    (tmp_path / f"{key}-{other['sha256'][:8]}.json").write_bytes(canonical(other))
+    (problem,) = told(store)
+    assert f"{key} has an earlier result than the one that is judged" in problem
 
 
 def test_a_commit_of_another_history_is_named(tmp_path):

@@ -66,6 +66,7 @@ def context(
     return {
         "found": found,
         "results": RESULTS,
+        "held": [result for result in RESULTS if result.holds(found)],
         "rows": view.by_word(found),
         "claims": view.by_claim(found),
         "counts": view.counts(found),

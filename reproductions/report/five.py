@@ -46,12 +46,12 @@ RESULTS = (
     ),
     Result(
         title="Neither overfitting nor vanishing gradients is why",
-        text="The review gives both as the reason. A net that overfits has a lower training error, "
-        "and this one has a higher. With batch normalization its gradient does not vanish on the "
-        "way to the first block: before the first step it is over a thousand times as large there "
-        "as at the last, as the theory of normalization has it (arXiv:1902.08129), and through "
-        "training the two are of one size. That gradients are large at first does not make them "
-        "the cause, either.",
+        text="The review gives both as the reason. A net that overfits has a lower training "
+        "error, and this one has a higher. With batch normalization its gradient does not "
+        "vanish on the way to the first block: before the first step it is over a thousand "
+        "times as large there as at the last, as the theory of normalization has it "
+        "(arXiv:1902.08129), and through training the two are within a factor of two. That "
+        "gradients are large at first does not make them the cause, either.",
         words={
             ("cause-overfitting", "training error"): CONTRADICTED,
             ("cause-vanishing", "vanishing at the start"): CONTRADICTED,
@@ -65,28 +65,31 @@ RESULTS = (
         text="The net with normalization comes to a given loss in fewer steps, each net at its "
         "best learning rate. The inputs of its layers do drift less. But a layer's gradient before "
         "and after the layers below have moved, the other measure of the shift, is less alike with "
-        "normalization than without; and random shifts behind it, which make inputs drift more "
-        "than without any normalization, cost some of the speed and not all of it.",
+        "normalization than without. Random shifts behind it make inputs drift more than without "
+        "any normalization, and seem to cost some of the speed; whether all of it is left open.",
         words={
             ("bn-faster", "steps"): REPRODUCED,
             ("bn-shift", "drift"): REPRODUCED,
             ("bn-shift", "gradients"): CONTRADICTED,
             ("bn-shift", "drift with random shifts"): REPRODUCED,
             ("bn-shift", "speed with random shifts"): INCONCLUSIVE,
+            ("bn-shift", "speed against none"): INCONCLUSIVE,
         },
         figure="bn-shift",
     ),
     Result(
         title="Against vanishing gradients normalization helps sigmoids, not ReLUs",
         text="With sigmoids and no normalization the gradient loses eight decades in twenty "
-        "layers, and the net never leaves chance; normalization mends it. With ReLUs and weights "
-        "drawn after He et al. there is little to mend: at the start gradients are more nearly of "
-        "one size without normalization than with it, in twenty layers and in fifty-six.",
+        "layers, and the net never leaves chance; normalization mends it. With ReLUs and "
+        "weights drawn after He et al. there is little to mend: at the start gradients are "
+        "more nearly of one size without normalization than with it, in twenty layers and in "
+        "fifty-six; in training they are a little more so with it, by less than half a decade.",
         words={
             ("bn-vanishing", "sigmoid at the start"): REPRODUCED,
             ("bn-vanishing", "sigmoid in training"): REPRODUCED,
             ("bn-vanishing", "ReLU at the start"): CONTRADICTED,
             ("bn-vanishing", "ReLU at the start, 56 layers"): CONTRADICTED,
+            ("bn-vanishing", "ReLU in training"): CONTRADICTED,
         },
         figure="bn-vanishing",
     ),

@@ -64,11 +64,14 @@ def unit(finding: Finding) -> str:
 
 
 def told_in_short(finding: Finding) -> str:
-    """An effect with its bounds, or the reason of a verdict."""
+    """An effect with its bounds, or the reason of a verdict; of how many seeds, if not of all."""
     verdict = finding.verdict
     if verdict.mean is None:
         return verdict.reason
     mean = f"{effect(finding, verdict.mean)} {unit(finding)}".strip()
+    if unknown := verdict.effects.count(None):
+        n = len(verdict.effects)
+        return f"{mean} in {n - unknown} of {n} seeds"
     if verdict.lower is None:
         return mean
     lower, upper = effect(finding, verdict.lower), effect(finding, verdict.upper)

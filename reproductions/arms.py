@@ -22,6 +22,11 @@ class Arm:
         return {"name": self.name, "network": self.network, **self.options}
 
 
+def draws(arm: Mapping[str, Any]) -> bool:
+    """Whether the network draws while it trains."""
+    return arm["network"] in ("VGG", "GoogLeNet") or not {"dropout", "jitter"}.isdisjoint(arm)
+
+
 PLAIN_20 = {"depth": 20}
 NO_BN = {"depth": 20, "normalization": None}
 VGG_11_BN = {"depth": 11, "normalization": "batch"}

@@ -231,6 +231,15 @@ def built(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
 DRAWING = keras.layers.Dropout | Jitter
 
 
+def named_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Its variables by names that depend on the net alone: their paths, but those of seeds, which
+    Keras numbers by what the process built before; a seed has the name of the layer that draws.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, DRAWING)]
+    seeds = {v.path: f"{layer.name}/seed" for layer in layers for v in layer.variables}
+    return {seeds.get(v.path, v.path): v for v in model.variables}
+
+
 def seeded(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A layer like it; one that draws gets a seed, without which PyTorch draws from elsewhere."""
     config = layer.get_config()

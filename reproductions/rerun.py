@@ -14,10 +14,8 @@ from .data import load
 from .errors import InputError
 from .records import Record
 from .run import Worker, kind_of
-from .spec import CHECKS, NUMERICS, Spec
+from .spec import Spec, versions
 from .tiers import Tier
-
-VERSIONS = {"numerics": NUMERICS, "checks": CHECKS}
 
 
 def command(record: Record) -> str:
@@ -56,11 +54,11 @@ def rerun(record: Record) -> dict[str, Any]:
 def check_version(record: Record) -> None:
     """Raise InputError if this code computes otherwise than that of the record."""
     spec = record["spec"]
-    for name, version in VERSIONS.items():
-        if spec.get(name, version) != version:
+    for name, version in versions(spec["arm"]).items():
+        if (made := spec.get(name, 0)) != version:
             commit = record["circumstances"]["commit"] or "of its time"
             raise InputError(
-                f"{record['key']} was made with {name} {spec[name]}, and this code has {version}: "
+                f"{record['key']} was made with {name} {made}, and this code has {version}: "
                 f"check out the commit {commit} to run it again."
             )
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .arms import ARMS
+from .arms import ARMS, draws
 from .recipes import RECIPES
 from .tiers import TIERS, Tier
 
 # Part of every key of a training run. Raised in the commit that changes the golden loss curve of
 # tests/test_train.py; older records stay and are shown as superseded.
 NUMERICS = 2
+# Part of the key of nets that draw while they train: without it, draws had other seeds in each
+# process.
+DRAWS = 1
 # The same for checks: raised when one is changed so that its values change.
 CHECKS = 2
 
@@ -69,13 +72,13 @@ def spec_of(
     """
     recipe = replace(RECIPES[tier.recipe], **(held or {}), **ARMS[arm].training)
     spec = {
+        **versions(ARMS[arm].spec()),
         "arm": ARMS[arm].spec(),
         "recipe": (recipe if rate is None else recipe.at(rate)).spec(),
         "tier": asdict(tier),
         "data": dict(data),
         "seed": seed,
         "backend": backend,
-        "numerics": NUMERICS,
     }
     return spec if watched is None else {**spec, "watched": watched}
 
@@ -95,4 +98,12 @@ def spec_in(
 
 def check_spec(check: str, backend: str) -> Spec:
     """The spec of a check, which has neither tier nor seed."""
-    return {"arm": {"name": check}, "backend": backend, "checks": CHECKS}
+    arm = {"name": check}
+    return {**versions(arm), "arm": arm, "backend": backend}
+
+
+def versions(arm: Mapping[str, Any]) -> dict[str, int]:
+    """Of the code that computes an arm, or a check."""
+    if "network" not in arm:
+        return {"checks": CHECKS}
+    return {"numerics": NUMERICS, **({"draws": DRAWS} if draws(arm) else {})}

@@ -31,7 +31,7 @@ from .backends import configure, fed, settings
 from .batches import augmented, order, portion, scaled
 from .canonical import canonical
 from .child import Emit, serve
-from .networks import built
+from .networks import built, named_variables
 from .objective import compile_model, targets, weights
 from .recipes import RECIPES, Recipe
 from .seeds import generator
@@ -46,21 +46,21 @@ Start = list[tuple[keras.Variable, np.ndarray]]
 
 
 def initialise(model: keras.Model, seed: int, initializer: str = "he_normal") -> None:
-    """Draws for kernels, keyed by (seed, variable path), and for layers that draw; constants stay
-    as built.
+    """Draws for kernels, keyed by (seed, the variable's name), and for layers that draw; constants
+    stay as built.
     """
-    for variable in model.variables:
+    for name, variable in named_variables(model).items():
         if len(variable.shape) > 1:
-            variable.assign(INITIALIZERS[initializer](variable.shape, seed, variable.path))
+            variable.assign(INITIALIZERS[initializer](variable.shape, seed, name))
         elif variable.name == "seed_generator_state":
-            drawn = generator(seed, "dropout", variable.path).integers(2**31)
+            drawn = generator(seed, "dropout", name).integers(2**31)
             variable.assign(np.array((drawn, 0), "uint32"))
 
 
-def he_normal(shape: tuple[int, ...], seed: int, path: str) -> np.ndarray:
+def he_normal(shape: tuple[int, ...], seed: int, name: str) -> np.ndarray:
     """float32 normal draws of variance 2 / fan-in (arXiv:1502.01852, equation 10)."""
     deviation = math.sqrt(2 / math.prod(shape[:-1]))
-    draws = generator(seed, "weights", path).standard_normal(shape)
+    draws = generator(seed, "weights", name).standard_normal(shape)
     return (deviation * draws).astype("float32")
 
 
@@ -68,10 +68,10 @@ INITIALIZERS = {"he_normal": he_normal}
 
 
 def digest(model: keras.Model) -> str:
-    """SHA-256 over the paths and values of all variables, moving averages included."""
+    """SHA-256 over the names and values of all variables, moving averages included."""
     sha = hashlib.sha256()
-    for variable in sorted(model.variables, key=lambda v: v.path):
-        sha.update(variable.path.encode())
+    for name, variable in sorted(named_variables(model).items()):
+        sha.update(name.encode())
         sha.update(ops.convert_to_numpy(variable.value).tobytes())
     return sha.hexdigest()
 
@@ -332,7 +332,7 @@ def train(
     initialise(model, spec["seed"], recipe.initializer)
     if recipe.start:
         body = body_trained(spec, arrays)
-        for variable in model.variables:
+        for variable in model.weights:
             if variable.path in body:
                 variable.assign(body[variable.path])
     initial = digest(model)
@@ -458,7 +458,7 @@ def body_trained(spec: Mapping[str, Any], arrays: Arrays) -> dict[str, np.ndarra
     Run(before, arrays, model, lambda event: None).go()
     return {
         v.path: np.array(ops.convert_to_numpy(v.value))
-        for v in model.variables
+        for v in model.weights
         if not v.path.startswith("predictions/")
     }
 

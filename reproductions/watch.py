@@ -16,6 +16,7 @@ from keras import KerasTensor, ops
 
 from .backends import fed, oriented
 from .batches import scaled
+from .networks import named_variables
 from .objective import compile_model, targets, weights
 from .recipes import Recipe
 from .seeds import generator
@@ -150,10 +151,10 @@ class Copy:
         compile_model(self.model, Keeper(0.0), loss_weights)
 
     def take(self, values: Mapping[str, np.ndarray]) -> None:
-        """Give variables these values, by path; those that it has not, and others, are left."""
-        for variable in self.model.variables:
-            if variable.path in values:
-                variable.assign(values[variable.path])
+        """Give variables these values, by name; those that it has not, and others, are left."""
+        for name, variable in named_variables(self.model).items():
+            if name in values:
+                variable.assign(values[name])
 
     def gradients(self, batch: Batch) -> list[np.ndarray]:
         """Of the loss in training mode, in the order of the layers, as float64."""
@@ -168,8 +169,9 @@ copy_of = lru_cache(maxsize=2)(Copy)
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:
-    """Those of all variables, by path."""
-    return {v.path: np.array(ops.convert_to_numpy(v.value)) for v in model.variables}
+    """Those of all variables, by name."""
+    variables = named_variables(model)
+    return {name: np.array(ops.convert_to_numpy(v.value)) for name, v in variables.items()}
 
 
 def norm(array: np.ndarray) -> float:
@@ -266,7 +268,7 @@ class Shift(Watch):
 
     def drawn(self) -> dict[str, np.ndarray]:
         """Seeds as they were before the step, for the same draws."""
-        return {path: value for path, value in self.before.items() if "seed_generator" in path}
+        return {name: value for name, value in self.before.items() if name.endswith("/seed")}
 
     def below(self, first: keras.layers.Layer) -> Iterator[str]:
         """The paths of the weights of all layers before one, in a net without branches."""

@@ -8,9 +8,9 @@ import pytest
 
 from conftest import without_values
 from keras_ilsvrc import anatomy, cifar
-from reproductions.arms import ARMS
+from reproductions.arms import ARMS, draws
 from reproductions.claims import after, degradation, googlenet_trained, normalization, vgg_trained
-from reproductions.networks import FORMS, GatedResNet, Jitter, Plain, Stacks, built
+from reproductions.networks import DRAWING, FORMS, GatedResNet, Jitter, Plain, Stacks, built
 from reproductions.tiers import TIERS
 
 BACKENDS = ("tensorflow", "torch", "jax")
@@ -68,6 +68,7 @@ def test_an_arm_builds_at_its_tiers(arm, tier):
     main, *heads = [tuple(output.shape) for output in model.outputs]
     assert main == (None, 10)
     assert len(heads) == (2 if "heads" in arm else 0)
+    assert any(isinstance(layer, DRAWING) for layer in model.layers) == draws(ARMS[arm].spec())
     assert model.input_shape == (None, TIERS[tier].image_size, TIERS[tier].image_size, 3)
 
 

@@ -27,7 +27,7 @@ from reproductions.objective import HEAD_WEIGHT, weights
 from reproductions.recipes import RECIPES
 from reproductions.spec import spec_of
 from reproductions.tiers import TIERS
-from reproductions.train import initialise, train, untrained
+from reproductions.train import compiled, initialise, train, untrained
 from reproductions.watch import (
     BLOCKS,
     FIRST_MODULE,
@@ -38,6 +38,7 @@ from reproductions.watch import (
     Subject,
     Watch,
     blurred,
+    copy_of,
     displaced,
     norm,
     norms,
@@ -92,10 +93,23 @@ def test_a_run_that_draws_is_the_same_every_time_and_other_seeds_draw_otherwise(
     states = []
     for seed in (0, 1):
         initialise(model, seed)
-        states.append({p: v for p, v in values(model).items() if "seed_generator" in p})
+        states.append({p: v for p, v in values(model).items() if p.endswith("/seed")})
     assert len(states[0]) == 7
     assert len({tuple(v) for v in states[0].values()}) == 7
     assert all((states[0][path] != states[1][path]).any() for path in states[0])
+
+
+@pytest.mark.parametrize(
+    ("arm", "watched"),
+    [("plain-20-dropout", None), ("plain-20-jitter", "shift 2"), ("vgg-11-bn-transferred", None)],
+)
+def test_what_a_process_built_before_changes_no_run_that_draws(arrays, arm, watched):
+    """Keras numbers the seeds of layers by what it built before."""
+    once = ran(arrays, arm, watched)
+    keras.layers.Dropout(0.5, seed=0)
+    for cached in (compiled, copy_of):
+        cached.cache_clear()
+    assert ran(arrays, arm, watched) == once
 
 
 # --- gradients ----------------------------------------------------------------------------------

@@ -334,7 +334,7 @@ def main() -> int:
         print(f"Error: {error}; what was recorded is kept.", file=sys.stderr)
         return 1
     except (click.Abort, KeyboardInterrupt):
-        print("Stopped: start it again to go on.", file=sys.stderr)
+        print("Stopped: the same command goes on from here.", file=sys.stderr)
         return 130
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +49,21 @@ def environment() -> dict[str, Any]:
         "packages": sorted({f"{d.name}=={d.version}" for d in metadata.distributions()}),
         "hardware": hardware(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+PACKAGES = (
+    "keras", "numpy", "tensorflow", "tensorflow-cpu", "tensorflow_cpu", "torch", "jax", "jaxlib",
+)  # fmt: skip
+
+
+def versions(environment: Mapping[str, Any]) -> dict[str, str]:
+    """What of an environment the bits of a run may depend on."""
+    packages = dict(package.split("==", 1) for package in environment["packages"])
+    return {
+        "cpu": environment["hardware"]["cpu"],
+        "python": environment["python"],
+        **{name: packages[name] for name in PACKAGES if name in packages},
     }
 
 

@@ -33,9 +33,15 @@ def compile_model(
     else:
         n = len(loss_weights)
         model.compile(optimizer, [loss] * n, list(loss_weights), [metrics, *[[]] * (n - 1)])
+    outputs = [np.zeros((1, *output.shape[1:]), "float32") for output in model.outputs]
+    model.compute_metrics(None, targets(model, np.zeros(1, int)), like(model, outputs))
 
 
 def targets(model: keras.Model, labels: np.ndarray) -> Any:
     """The labels for each of the model's outputs."""
-    n = len(model.outputs)
-    return labels if n == 1 else (labels,) * n
+    return like(model, [labels] * len(model.outputs))
+
+
+def like(model: keras.Model, values: Sequence[np.ndarray]) -> Any:
+    """A value for each output, as the model gives outputs."""
+    return tuple(values) if len(model.outputs) > 1 else values[0]

@@ -1,7 +1,7 @@
 """One live line a run on a terminal; plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from rich.console import Console
@@ -29,8 +29,12 @@ class Plain:
         self.say(f"{title(spec)}: started")
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
-        if "train_error" in event:
-            self.say(f"{title(self.runs[key])}: {epoch_text(event)}")
+        for name, tell in TELL.items():
+            if name in event:
+                self.say(f"{title(self.runs[key])}: {tell(event)}")
+
+    def elsewhere(self, key: str) -> None:
+        self.say(f"{title(self.runs[key])}: another process is at it")
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None:
         self.ends += 1
@@ -68,6 +72,8 @@ class Live(Plain):
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
         super().went_on(key, event)
+        if "epoch" not in event:
+            return
         told = f"epoch {event['epoch']:.0f}  loss {loss_text(event)}  {self.speed(key, event)}"
         self.progress.update(self.tasks[key], completed=event["step"], told=told)
 
@@ -110,6 +116,15 @@ def epoch_text(event: Mapping[str, Any]) -> str:
         f"epoch {event['epoch']:.0f}, step {event['step']:.0f}, loss {loss_text(event)}, "
         f"error {errors(event)}, {event['images_per_second']:.0f} images/s"
     )
+
+
+# Of events that have this member.
+TELL: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "set_aside": lambda event: f"set aside: {event['set_aside']}",
+    "resumed": lambda event: f"goes on from step {event['resumed']}",
+    "stopped": lambda event: f"kept after step {event['stopped']}",
+    "train_error": epoch_text,
+}
 
 
 def loss_text(event: Mapping[str, Any]) -> str:

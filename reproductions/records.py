@@ -3,7 +3,8 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ class Store:
         """
         paths = sorted(self.folder.glob("*.json"))
         return {path.stem: read_record(path) for path in paths if "-" not in path.stem}
+
+    def first(self, key: str) -> Record | None:
+        """The first record of a key, or None.
+
+        Raises:
+            InputError: its file is not a whole record.
+        """
+        path = self.folder / f"{key}.json"
+        return read_record(path) if path.exists() else None
 
     def others(self) -> list[Record]:
         """Further results of keys that have a first."""
@@ -146,17 +156,34 @@ def damaged(path: Path, problem: str) -> InputError:
 
 def write_once(path: Path, data: bytes) -> bool:
     """Write a whole file or none, unless it is there; say whether it was written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part") as part:
-        part.write(data)
-        part.flush()
-        os.fsync(part.fileno())
-        os.fchmod(part.fileno(), 0o644)
+    with written_beside(path, data) as part:
         try:
-            os.link(part.name, path)
+            os.link(part, path)
         except FileExistsError:
             return False
     return True
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write a whole file in the place of what was there, or leave that as it is."""
+    with written_beside(path, data) as part:
+        part.replace(path)
+
+
+@contextmanager
+def written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A file in the same folder, synced, that goes if it is not renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o644)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def explored_in(folder: Path) -> dict[str, Record]:

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -18,9 +19,10 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from .canonical import canonical
-from .environment import available_cores, code, environment, threads_environment
+from .environment import available_cores, code, environment, threads_environment, versions
 from .errors import InputError
 from .records import Record, Store, new_record
 from .spec import Spec
@@ -32,6 +34,8 @@ class Listener(Protocol):
     def started(self, key: str, spec: Spec) -> None: ...
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None: ...
+
+    def elsewhere(self, key: str) -> None: ...
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
@@ -46,13 +50,13 @@ def kind_of(spec: Spec) -> Kind:
 class Worker:
     """A process of one backend, for runs of one kind one after the other."""
 
-    def __init__(self, kind: "Kind", folder: Path, variables: Mapping[str, str]):
+    def __init__(self, kind: Kind, folder: Path, variables: Mapping[str, str], *words: str):
         self.kind = kind
         backend, module = kind
         self.log = folder / f"{uuid4().hex}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, str(folder / "data.npz")],
+                [sys.executable, "-m", module, str(folder / "data.npz"), *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -85,19 +89,25 @@ class Worker:
         raise RunError(self.process.wait(), self.log.read_bytes()[begun:].decode(errors="replace"))
 
     def end(self) -> None:
-        """It stops now; what it was at is lost."""
+        """It stops now."""
         self.process.terminate()
         self.process.communicate()
 
 
 class Crew:
-    """Does runs in child processes and stores a record of each."""
+    """Does runs in child processes and stores a record of each. Other crews, of whatever process,
+    may work on the same store: each run is one's at a time.
+    """
 
     def __init__(
         self, store: Store, arrays: Mapping[str, np.ndarray], jobs: int, listener: Listener
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
         self.threads = threads_environment(max(1, available_cores() // jobs))
+        self.environment = environment()
+        surroundings = {**versions(self.environment), "threads": self.threads["OMP_NUM_THREADS"]}
+        self.checkpoints = store.folder / "checkpoints"
+        self.words = str(self.checkpoints), json.dumps(surroundings)
         self.workers: set[Worker] = set()
         self.idle: list[Worker] = []
         self.lock = threading.Lock()
@@ -111,7 +121,7 @@ class Crew:
             "threads": int(self.threads["OMP_NUM_THREADS"]),
             "thread_variables": self.threads,
             "jobs": self.jobs,
-            "environment": self.store.keep_environment(environment()),
+            "environment": self.store.keep_environment(self.environment),
             **code(),
         }
         with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
@@ -119,47 +129,83 @@ class Crew:
             clock = threading.Timer(seconds, self.stop)
             clock.start()
             with ThreadPoolExecutor(self.jobs) as pool:
-                one = partial(self.one, shared, Path(folder))
                 try:
-                    return all(list(pool.map(one, runs, runs.values())))
+                    return self.each(pool, partial(self.one, shared, Path(folder)), runs)
                 except BaseException:
                     self.stop()
-                    pool.shutdown(cancel_futures=True)
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    self.wait()
                     raise
                 finally:
                     clock.cancel()
                     for worker in self.idle:
                         worker.end()
+                    with suppress(OSError):  # it holds checkpoints
+                        self.checkpoints.rmdir()
+
+    def each(
+        self, pool: Executor, one: Callable[[bool, str], bool | None], runs: Mapping[str, Spec]
+    ) -> bool:
+        """Do all runs; those that another process is at come last."""
+        self.runs = runs
+        done = dict(zip(runs, pool.map(partial(one, False), runs), strict=True))
+        elsewhere = [key for key, recorded in done.items() if recorded is None]
+        for key in elsewhere:
+            self.listener.elsewhere(key)
+        done |= dict(zip(elsewhere, pool.map(partial(one, True), elsewhere), strict=True))
+        return all(done.values())
+
+    def wait(self) -> None:
+        """Until the children have kept what they have and end; another signal ends them at once."""
+        try:
+            for worker in list(self.workers):
+                worker.process.wait()
+        except BaseException:
+            for worker in list(self.workers):
+                worker.process.kill()
+            raise
 
     def stop(self) -> None:
-        """End the children: a run in flight leaves nothing."""
+        """End the children: a run in flight leaves a checkpoint."""
         self.stopping.set()
         with self.lock:
             for worker in self.workers:
                 worker.process.terminate()
 
-    def one(self, shared: Mapping[str, Any], folder: Path, key: str, spec: Spec) -> bool:
-        """One run to its record; whether it has one."""
+    def one(self, shared: Mapping[str, Any], folder: Path, patient: bool, key: str) -> bool | None:
+        """One run to its record; whether it has one. None where another process is at it, for
+        which a patient call waits.
+        """
         if self.stopping.is_set():
             return False
-        self.listener.started(key, spec)
-        started, clock = datetime.now(UTC), time.monotonic()
+        claim = FileLock(self.checkpoints / key / "claim")
         try:
-            end = self.done(folder, key, spec)
-            circumstances = {
-                "started": started.isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - clock, 3),
-                **shared,
-                **end["circumstances"],
-            }
-            record = new_record(spec, end["result"], circumstances)
-            self.store.add(record)
+            with claim.acquire(blocking=patient, cancel_check=self.stopping.is_set):
+                self.listener.started(key, self.runs[key])
+                record = self.store.first(key) or self.recorded(shared, folder, key)
+                shutil.rmtree(self.checkpoints / key, ignore_errors=True)
+        except Timeout:
+            return None
         except (RunError, InputError, OSError) as error:
             if not self.stopping.is_set():
                 self.listener.ended(key, None, str(error))
             return False
         self.listener.ended(key, record, None)
         return True
+
+    def recorded(self, shared: Mapping[str, Any], folder: Path, key: str) -> Record:
+        """The record of a run that is made now."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        end = self.done(folder, key, self.runs[key])
+        circumstances = {
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 3),
+            **shared,
+            **end["circumstances"],
+        }
+        record = new_record(self.runs[key], end["result"], circumstances)
+        self.store.add(record)
+        return record
 
     def done(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
         """The last event of a run, in an idle child of its kind or a new one."""
@@ -183,7 +229,7 @@ class Crew:
                     return worker
                 self.workers.discard(worker)
                 worker.end()
-            worker = Worker(kind, folder, self.threads)
+            worker = Worker(kind, folder, self.threads, *self.words)
             self.workers.add(worker)
             if self.stopping.is_set():  # between the last look and now
                 worker.process.terminate()

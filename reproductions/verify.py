@@ -17,6 +17,7 @@ from .claims import Claim, Trained
 from .environment import git
 from .errors import InputError
 from .findings import Runs, findings
+from .plausibility import implausible
 from .records import COMMITTED, Record, Store, explored_in, read_record
 from .second import FIRST
 from .sweep import SEEDS, chosen
@@ -53,6 +54,8 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         first = records.get(other["key"], other)
         if other["circumstances"]["started"] < first["circumstances"]["started"]:
             yield f"{other['key']} has an earlier result than the one that is judged."
+    for some in (records, explored, second):
+        yield from implausible(some.values())
     for some, least in ((explored, SEEDS[0]), (second, FIRST)):
         for key, record in some.items():
             if record["spec"]["seed"] < least:

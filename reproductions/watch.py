@@ -5,7 +5,7 @@ A watch never changes the run: what it takes gradients of are copies of the net.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from .backends import fed, oriented
-from .batches import scaled
+from .batches import Batch, scaled
 from .networks import named_variables
 from .objective import compile_model, targets, weights
 from .recipes import Recipe
@@ -24,8 +24,6 @@ from .seeds import generator
 # Layers whose outputs are those of blocks: pairs of convolutions, or Inception modules.
 BLOCKS = r"conv\d+_block\d+_out|conv\d+_layer\d*[02468]_(relu|sigmoid)|inception_\w\w_concat"
 FIRST_MODULE = "inception_3a_concat"
-
-Batch = tuple[np.ndarray, np.ndarray]
 Row = dict[str, Any]
 
 
@@ -67,6 +65,13 @@ class Watch:
     def stepped(self) -> Row:
         """What is seen after that step."""
         return {}
+
+    def kept(self) -> list[np.ndarray]:
+        """What later looks depend on, beside the net."""
+        return []
+
+    def take(self, kept: Sequence[np.ndarray]) -> None:
+        """Be as the watch was that gave this."""
 
 
 # --- losses -----------------------------------------------------------------------------------
@@ -265,6 +270,12 @@ class Shift(Watch):
                 self.copy.take(self.before | below | self.drawn())
                 cosines.append(cosine(gradient, self.copy.gradients(self.batch)[i]))
         return {"cosine": float(np.mean(cosines))}
+
+    def kept(self) -> list[np.ndarray]:
+        return [array for pair in self.moments for array in pair]
+
+    def take(self, kept: Sequence[np.ndarray]) -> None:
+        self.moments = list(zip(kept[::2], kept[1::2], strict=True))
 
     def drawn(self) -> dict[str, np.ndarray]:
         """Seeds as they were before the step, for the same draws."""

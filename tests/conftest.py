@@ -55,15 +55,29 @@ def cifar10():
     return data
 
 
-def reproductions(*words, **environment):
-    """Run the command line in a process of its own."""
+def reproductions(*words, before=(), **environment):
+    """Run the command line in a process of its own; `before` are words that start it."""
     return subprocess.run(
-        [sys.executable, "-m", "reproductions", *map(str, words)],
+        [*before, sys.executable, "-m", "reproductions", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
     )
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """The arrays of the smoke tier, as training processes read them."""
+    import numpy as np
+
+    from reproductions.batches import at_tier
+    from reproductions.data import embedded
+    from reproductions.tiers import TIERS
+
+    path = tmp_path_factory.mktemp("data") / "data.npz"
+    np.savez(path, **at_tier(embedded(), TIERS["smoke"]))
+    return path
 
 
 @pytest.fixture(scope="session")

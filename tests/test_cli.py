@@ -2,16 +2,13 @@
 
 import io
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import keras
-import psutil
 import pytest
+from processes import children_of, start, wait_for
 from rich.console import Console
 
 from conftest import ROOT, SMOKE, reproductions
@@ -24,6 +21,7 @@ from reproductions.records import Store, new_record
 from reproductions.tiers import TIERS
 
 BACKEND = keras.backend.backend()
+once = pytest.mark.skipif(BACKEND != "torch", reason="what no backend changes is tested on one")
 
 
 def results(folder):
@@ -41,35 +39,7 @@ def assert_one_sentence(done, *told):
     assert all(part in sentence for part in told), sentence
 
 
-def start(*words):
-    """`run --tier smoke`, two runs side by side, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "reproductions", *SMOKE, *map(str, words)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for(process, text):
-    """Read lines until one holds `text`."""
-    for line in process.stdout:
-        if text in line:
-            return
-    raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
-
-
-def wait_for_children(process):
-    """The training processes, as soon as there are any."""
-    deadline = time.monotonic() + 30
-    while not (children := psutil.Process(process.pid).children(recursive=True)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return children
-
-
+@once
 def test_live_lines_on_a_terminal(smoke):
     """The same events through the live display."""
     told, runs = io.StringIO(), {}
@@ -89,6 +59,7 @@ def test_live_lines_on_a_terminal(smoke):
     assert "finished" in told.getvalue()
 
 
+@once
 def test_list_names_every_claim_arm_and_tier():
     """And of each claim its source, its kinds, and what decides it."""
     told = " ".join(reproductions("list", COLUMNS="250").stdout.split())
@@ -98,6 +69,7 @@ def test_list_names_every_claim_arm_and_tier():
         assert statement.kind in told
 
 
+@once
 @pytest.mark.parametrize("verb", ["list", "plan", "run", "report", "rerun", "evaluate"])
 def test_every_verb_helps(verb):
     done = reproductions(verb, "--help")
@@ -134,6 +106,7 @@ def test_a_second_start_trains_nothing(smoke):
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*.json")} == before
 
 
+@once
 def test_plan_counts_what_is_owed(smoke, tmp_path):
     folder, _ = smoke
     done = reproductions("plan", "--tier", "smoke", "--records", folder)
@@ -147,43 +120,18 @@ def test_plan_counts_what_is_owed(smoke, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_killed_and_started_again_it_ends_with_the_same_results(smoke, tmp_path):
-    folder, _ = smoke
-    process = start("--records", tmp_path)
-    wait_for(process, "finished")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    left = len(results(tmp_path))
-    assert 1 <= left < 4
-    done = reproductions(*SMOKE, "--records", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"{4 - left} of 4 runs owed" in done.stdout
-    assert results(tmp_path) == results(folder)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_it_and_its_children(number, status, tmp_path):
-    process = start("--records", tmp_path)
-    wait_for(process, "started")
-    children = wait_for_children(process)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == status, told
-    assert "Traceback" not in told
-    assert not any(child.is_running() for child in children)
-    assert not list(tmp_path.glob(".*.part"))
-
-
+@once
 def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
     process = start("--jobs", 1, "--records", tmp_path)
     wait_for(process, "plain-56 seed 3")
-    wait_for_children(process)[0].kill()
+    children_of(process)[0].kill()
     told, _ = process.communicate()
     assert process.returncode == 1
     assert "FAILED: the training process was killed by signal 9" in told
     assert len(results(tmp_path)) == 3
 
 
+@once
 def test_a_second_look_is_made_once_and_kept_apart(tmp_path):
     words = ("second-look", "degradation-plain", "--tier", "smoke", "--records", tmp_path)
     done = reproductions(*words)
@@ -194,6 +142,7 @@ def test_a_second_look_is_made_once_and_kept_apart(tmp_path):
     assert "started" not in reproductions(*words).stdout
 
 
+@once
 def test_bad_words_are_named_with_the_right_ones(tmp_path):
     closest = ("'degradation'", "degradation-plain", "degradation-residual", "`list`")
     assert_one_sentence(reproductions("run", "degradation"), *closest)
@@ -212,11 +161,13 @@ def test_a_missing_backend_is_named_with_those_at_hand():
     assert_one_sentence(done, f"'{missing}' is not installed", BACKEND)
 
 
+@once
 def test_embedded_data_are_refused_where_they_decide_nothing():
     done = reproductions("run", "--tier", "night", "--data", "embedded")
     assert_one_sentence(done, "smoke and laptop")
 
 
+@once
 def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("kept")
     done = reproductions("run", "--tier", "smoke", "--records", tmp_path / "file" / "records")
@@ -224,6 +175,7 @@ def test_an_unwritable_folder_is_named(tmp_path):
     assert (tmp_path / "file").read_text() == "kept"
 
 
+@once
 def test_verdicts_on_other_data_are_told_apart(smoke):
     done = reproductions(
         "report", "--records", smoke[0], "--beside", "reproductions/records", COLUMNS="80"
@@ -236,6 +188,7 @@ def test_verdicts_on_other_data_are_told_apart(smoke):
     assert "compare the words" not in same.stdout
 
 
+@once
 @pytest.mark.parametrize("verb", ["run", "report", "plan"])
 def test_a_damaged_record_is_named_and_nothing_is_lost(verb, smoke, tmp_path):
     folder = shutil.copytree(smoke[0], tmp_path / "records")
@@ -269,6 +222,7 @@ def test_claims_without_training_are_judged_at_once_and_once(checked):
     assert "0 of 1 runs owed" in again.stdout
 
 
+@once
 def test_plan_counts_checks_and_training_runs(checked):
     folder, _ = checked
     told = reproductions("plan", "--untrained", "--records", folder).stdout
@@ -277,6 +231,7 @@ def test_plan_counts_checks_and_training_runs(checked):
     assert "5 of 5 runs owed" in reproductions("plan", *both, "--records", folder).stdout
 
 
+@once
 def test_when_time_is_up_it_stops_and_says_what_is_left(tmp_path):
     done = reproductions(*SMOKE, "--records", tmp_path, "--max-minutes", "0.02")
     assert done.returncode == 3, done.stdout
@@ -284,6 +239,7 @@ def test_when_time_is_up_it_stops_and_says_what_is_left(tmp_path):
     assert not list(tmp_path.glob("*.json"))
 
 
+@once
 def test_what_cannot_be_run_is_told_with_the_reason(tmp_path):
     words = ("bn-faster", "vgg-top5", "--data", "embedded")
     done = reproductions("run", *words, "--records", tmp_path)
@@ -307,6 +263,7 @@ def test_a_run_is_done_again_to_the_bit(checked, smoke):
         assert "Then and now differ" not in done.stdout
 
 
+@once
 def test_the_printed_command_is_one_that_a_shell_runs(checked):
     """That of a check gives the record's values."""
     folder, _ = checked
@@ -319,6 +276,7 @@ def test_the_printed_command_is_one_that_a_shell_runs(checked):
     assert json.loads(done.stdout.splitlines()[-1])["result"] == results(folder)[key]
 
 
+@once
 def test_another_result_is_told_where_it_differs(checked, tmp_path):
     """A record that claims one parameter too many, whole in all other ways."""
     store = Store(shutil.copytree(checked[0], tmp_path / "records"))
@@ -332,6 +290,7 @@ def test_another_result_is_told_where_it_differs(checked, tmp_path):
     assert "values.7x7 once, C = 1: 50 and 49" in done.stdout
 
 
+@once
 def test_what_cannot_be_done_again_is_told_with_what_would(smoke, tmp_path):
     folder, _ = smoke
     assert_one_sentence(reproductions("rerun", "0" * 16, "--records", folder), "no record", "4")

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from reproductions import report
-from reproductions.canonical import canonical
+from reproductions.canonical import canonical, key_of
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.findings import findings, superseded
 from reproductions.plan import wanted
@@ -38,11 +38,13 @@ def made(spec, error, outcome="finished", reason=REASON):
     """A record as if `spec` had ended with `error`."""
     reason = None if outcome == "finished" else reason
     last = [0.9, error] if outcome == "finished" else [error]
+    key, steps = key_of(spec), spec["tier"]["steps"]
     result = {
+        "initial_sha256": f"first of {key}", "weights_sha256": f"last of {key}",
         "outcome": outcome, "reason": reason, "final": {"test_error": error},
         "curves": {
-            "epoch": [*range(1, len(last) + 1)], "train_error": last,
-            "test_error": [e + 0.01 for e in last],
+            "epoch": [*range(1, len(last) + 1)], "step": [1, steps][-len(last) :],
+            "train_error": last, "test_error": [e + 0.01 for e in last],
         },
     }  # fmt: skip
     circumstances = {

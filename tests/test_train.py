@@ -13,32 +13,26 @@ import numpy as np
 import pytest
 
 from reproductions.backends import DATA_FORMATS, fed
-from reproductions.batches import at_tier, standardised
+from reproductions.batches import Stream, at_tier, standardised
 from reproductions.data import embedded
 from reproductions.environment import threads_environment
-from reproductions.networks import built
-from reproductions.recipes import RECIPES, Recipe
-from reproductions.run import Worker, kind_of
-from reproductions.spec import NUMERICS, spec_of
-from reproductions.tiers import TIERS
-from reproductions.train import (
-    SGD,
-    Stream,
-    Table,
-    digest,
+from reproductions.examination import (
     divergence,
     examination,
     examined,
-    examined_after,
     fitted,
-    initialise,
     judged,
     predicted,
-    rates,
     rounded,
-    train,
-    untrained,
 )
+from reproductions.networks import built
+from reproductions.optimizer import SGD, Table, rates
+from reproductions.recipes import RECIPES, Recipe
+from reproductions.run import Worker, kind_of
+from reproductions.spec import NUMERICS, spec_of
+from reproductions.start import digest, initialise, untrained
+from reproductions.tiers import TIERS
+from reproductions.train import examined_after, train
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = {"name": "embedded", "version": "1", "sha256": "-"}

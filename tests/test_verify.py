@@ -34,6 +34,15 @@ def store_of(folder, commit=HEAD, dirty=None, seeds=(3,)):
     return store
 
 
+def ended(spec, loss, around):
+    """A record of a run whose training loss was watched, and fell to `loss`."""
+    record = made(spec, 0.5)
+    curves = {**record["result"]["curves"], "train_loss": [3.0, loss]}
+    watched = {"step": [0, 9], "train_loss": [3.0, loss]}
+    result = {**record["result"], "curves": curves, "watched": watched}
+    return new_record(spec, result, {**record["circumstances"], **around})
+
+
 def told(store, claims=FLAGSHIP_CLAIMS):
     return list(verify.problems(claims, store.folder))
 
@@ -85,19 +94,13 @@ def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
     for arm in statement.contrast:
         for rate in statement.rates:
             spec = spec_of(arm, TIERS["laptop"], 1000, "torch", CIFAR, {}, rate, "losses")
-            loss = 1 + abs(rate - 0.03)  # the best is inside
-            result = {
-                "outcome": "finished",
-                "curves": {"train_loss": [loss]},
-                "watched": {"step": [0, 9], "train_loss": [3.0, loss]},
-            }
-            explored.add(new_record(spec, result, around))
+            explored.add(ended(spec, 1 + abs(rate - 0.03), around))  # the best is inside
     store = Store(tmp_path)
     store.keep_environment({"system": "s"})
     runs = wanted([CLAIMS["bn-faster"]], group("torch"), explored.read())
     assert len(runs) == 10
     for spec in runs.values():
-        store.add(new_record(spec, result, around))
+        store.add(ended(spec, 1.0, around))
     claims = [CLAIMS["bn-faster"]]
     assert told(store, claims) == []
     monkeypatch.setattr(verify, "explored_at", lambda commit, folder: set())

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ..claims import CLAIMS
 from ..data import copy_note
 from ..findings import Finding, findings, superseded
-from ..records import Record, Store
+from ..records import Record, Store, write_over
 from . import figures, view
 from .five import RESULTS
 
@@ -41,16 +41,16 @@ def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[P
         "FOUND.md": markdown("found.md.jinja", told, drawn),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text)
+        write_over(folder / name, text.encode())
     return tuple(folder / name for name in texts)
 
 
 def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
     """The figures as files, each with its numbers."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
-        (folder / f"{name}.svg").write_bytes(figures.svg(figure.figure, name))
-        (folder / f"{name}.json").write_text(json.dumps(figure.numbers, indent=1) + "\n")
+        numbers = json.dumps(figure.numbers, indent=1) + "\n"
+        write_over(folder / f"{name}.svg", figures.svg(figure.figure, name))
+        write_over(folder / f"{name}.json", numbers.encode())
 
 
 def context(

@@ -9,6 +9,7 @@ from typing import Any
 from ..arithmetic import told
 from ..claims import Claim, Computed, OnImageNet, Trained
 from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
+from ..environment import PACKAGES
 from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS, Metric
@@ -362,15 +363,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-BACKEND_PACKAGES = (
-    "keras", "tensorflow", "tensorflow-cpu", "tensorflow_cpu", "torch", "jax", "jaxlib", "numpy",
-)  # fmt: skip
-
-
 def machine(environment: Mapping[str, Any]) -> str:
     """On what runs were made, in a line."""
     hardware = environment["hardware"]
-    packages = [p for p in environment["packages"] if p.split("==")[0] in BACKEND_PACKAGES]
+    packages = [p for p in environment["packages"] if p.split("==")[0] in PACKAGES]
     parts = [hardware["cpu"], f"{hardware['cores']} cores", *hardware["gpus"],
              environment["system"], f"Python {environment['python']}", *packages]  # fmt: skip
     return ", ".join(parts)

@@ -1,0 +1,65 @@
+"""Records that are whole and cannot be true."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from .canonical import canonical
+from .records import Record
+
+# The least test error of the papers: arXiv:1608.06993, table 2, with augmentation.
+LEAST_ERROR = 0.0346
+# Of a result of training.
+MEMBERS = {"outcome", "curves", "final", "initial_sha256", "weights_sha256"}
+
+
+def implausible(records: Collection[Record]) -> Iterator[str]:
+    """What cannot be, a sentence each."""
+    trained = [record for record in records if "tier" in record["spec"]]
+    for record in trained:
+        yield from (f"{record['key']} {told}." for told in alone(record))
+    yield from twins([record for record in trained if record["result"].keys() >= MEMBERS])
+    yield from mixed(trained)
+
+
+def alone(record: Record) -> Iterator[str]:
+    """Of a run by itself."""
+    spec, result, circumstances = (record[name] for name in ("spec", "result", "circumstances"))
+    if lacking := MEMBERS - result.keys():
+        yield f"has no {', '.join(sorted(lacking))} in its result"
+        return
+    steps, last = spec["tier"]["steps"], result["curves"].get("step", [0])[-1]
+    if result["outcome"] == "finished" and last != steps:
+        yield f"is called finished after step {last} of {steps}"
+    if circumstances["seconds"] < sum(circumstances["epochs"]["seconds"]):
+        yield f"took {circumstances['seconds']} seconds, less than its epochs together"
+    error = result["final"]["test_error"]
+    whole = spec["data"]["name"] == "cifar10" and not spec["recipe"].get("classes")
+    if whole and error < LEAST_ERROR:
+        yield f"has a test error of {100 * error:.2f} %, less than any of the papers"
+
+
+def twins(records: Collection[Record]) -> Iterator[str]:
+    """Seeds of one experiment with the same weights: they are not independent."""
+    seen: dict[bytes, Record] = {}
+    for record in records:
+        kind = {name: value for name, value in record["spec"].items() if name != "seed"}
+        for place, digest in (("start", "initial_sha256"), ("end", "weights_sha256")):
+            weights = canonical([place, kind, record["result"][digest]])
+            other = seen.setdefault(weights, record)
+            if other is not record:
+                yield (
+                    f"{record['key']} and {other['key']} have other seeds and the same weights at "
+                    f"the {place}: they are one run."
+                )
+
+
+def mixed(records: Collection[Record]) -> Iterator[str]:
+    """One name for several data sets."""
+    found = defaultdict(set)
+    for record in records:
+        data = record["spec"]["data"]
+        found[data["name"], data["version"]].add(data["sha256"][:16])
+    for (name, version), digests in found.items():
+        if len(digests) > 1:
+            told = ", ".join(sorted(digests))
+            yield f"{name} {version} is {len(digests)} different data sets here ({told})."

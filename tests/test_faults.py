@@ -1,0 +1,284 @@
+"""Faults injected for real while runs are made: each is told, and nothing that was whole is lost.
+
+Training differs from backend to backend, what is done about faults does not: they are injected on
+one backend.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import time
+
+import keras
+import psutil
+import pytest
+from processes import (
+    child,
+    children_of,
+    events,
+    spec_for,
+    start,
+    trained,
+    wait_for,
+    wait_until,
+)
+
+from conftest import SMOKE, reproductions
+from reproductions.canonical import canonical, sha256
+from reproductions.records import Store
+
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="faults are injected on PyTorch")
+
+EVERY_STEP = {"CHECKPOINT_SECONDS": "0"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Records of the four smoke runs, made undisturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = reproductions(*SMOKE, "--records", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def results(folder):
+    return {key: record["result"] for key, record in Store(folder).read().items()}
+
+
+def checkpoints(folder):
+    return [path for path in folder.glob("checkpoints/*/*") if path.name.isdigit()]
+
+
+def assert_it_goes_on(folder, whole, *told):
+    """The same command makes what is owed, to the same bits."""
+    done = reproductions(*SMOKE, "--records", folder)
+    assert done.returncode == 0, done.stderr
+    assert all(text in done.stdout for text in told), done.stdout
+    assert results(folder) == results(whole)
+    assert not (folder / "checkpoints").exists()
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+def test_a_killed_command_leaves_no_child_and_goes_on_from_checkpoints(whole, tmp_path):
+    process = start("--records", tmp_path, **EVERY_STEP)
+    children = children_of(process)
+    wait_until(lambda: checkpoints(tmp_path))
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+    assert_it_goes_on(tmp_path, whole, "goes on from step")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_keeps_what_it_has_and_says_how_to_go_on(whole, number, status, tmp_path):
+    process = start("--records", tmp_path, **EVERY_STEP)
+    wait_until(lambda: checkpoints(tmp_path))
+    process.send_signal(number)
+    said, told = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "kept after step" in said
+    assert told.strip().splitlines()[-1] == "Stopped: the same command goes on from here."
+    assert_it_goes_on(tmp_path, whole, "goes on from step")
+
+
+def test_a_second_signal_ends_all_at_once(tmp_path):
+    process = start("--records", tmp_path)
+    wait_for(process, "started")
+    children = children_of(process, 2)
+    for stubborn in children:  # they would never keep anything
+        stubborn.suspend()
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    process.communicate()
+    assert not any(child.is_running() for child in children)
+
+
+def test_when_time_is_up_what_was_begun_is_kept(whole, tmp_path):
+    process = start("--max-minutes", 0.4, "--records", tmp_path, **EVERY_STEP)
+    said, _ = process.communicate()
+    assert process.returncode == 3
+    assert "Time was up" in said
+    assert "FAILED" not in said
+    assert_it_goes_on(tmp_path, whole)
+
+
+def test_two_commands_share_the_runs(whole, tmp_path):
+    both = [start("--records", tmp_path) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert results(tmp_path) == results(whole)
+    last = [line for text in said for line in text.splitlines() if "epoch 2, step 4" in line]
+    assert len({line.split(":")[0] for line in last}) == len(last) == 4
+    assert not Store(tmp_path).others()
+
+
+def test_what_a_killed_command_was_at_another_takes_over(whole, tmp_path):
+    killed = start("--records", tmp_path, **EVERY_STEP)
+    wait_until(lambda: checkpoints(tmp_path))
+    other = start("--records", tmp_path)
+    wait_for(other, "started")
+    killed.kill()
+    killed.communicate()
+    said, _ = other.communicate()
+    assert other.returncode == 0
+    assert "goes on from step" in said
+    assert results(tmp_path) == results(whole)
+
+
+# --- the disk ---------------------------------------------------------------------------------
+
+
+# Files of the process cannot be larger, as if the disk were full.
+FULL = ("prlimit", "--fsize=10000")
+
+
+def test_a_full_disk_fails_the_run_and_leaves_the_checkpoints_before(tmp_path, data):
+    spec = spec_for(BACKEND)
+    alone = trained(BACKEND, data, tmp_path / "alone", spec, ())
+    with child(BACKEND, data, tmp_path / "full", spec) as process:
+        told = events(process)
+        next(told)
+        shelf = tmp_path / "full"
+        wait_until(lambda: list(shelf.glob("*/00000002")))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
+        *_, last = told
+        assert process.wait() == 1
+    assert "result" not in last
+    assert "File too large" in (tmp_path / "full" / "log").read_text()
+    again = trained(BACKEND, data, tmp_path / "full", spec, ())
+    assert len(again.resumed) == 1
+    assert again.result == alone.result
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(whole, tmp_path):
+    assert reproductions("report", "--records", whole, "--output", tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = reproductions("report", "--records", whole, "--output", tmp_path, before=FULL)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+# Root may write anywhere, but for that capability.
+WITHOUT = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+DROPPED = WITHOUT if os.geteuid() == 0 else ()
+
+
+def test_a_folder_that_becomes_read_only_fails_what_ends_meanwhile(whole, tmp_path):
+    process = start("--records", tmp_path, before=DROPPED)
+    wait_for(process, "finished")
+    tmp_path.chmod(0o555)
+    try:
+        failed = wait_for(process, "FAILED")
+    finally:
+        tmp_path.chmod(0o755)
+    process.communicate()
+    assert "Permission denied" in failed
+    assert process.returncode == 1
+    assert len(results(tmp_path)) >= 1
+    assert_it_goes_on(tmp_path, whole)
+
+
+def test_a_name_of_spaces_and_letters_of_all_kinds_is_a_folder(whole, tmp_path):
+    folder = tmp_path / ("a b ü 층 " + "x" * 200)
+    assert_it_goes_on(shutil.copytree(whole, folder), whole)
+    next(folder.glob("*.json")).unlink()
+    assert_it_goes_on(folder, whole)
+
+
+# --- what is needed, taken away ---------------------------------------------------------------
+
+
+def test_a_backend_that_vanishes_fails_the_runs_of_that_time(whole, tmp_path):
+    shadow = tmp_path / "shadow"
+    shadow.mkdir()
+    process = start("--records", tmp_path / "r", PYTHONPATH=str(shadow))
+    wait_for(process, "started")
+    (shadow / "torch.py").write_text("raise ModuleNotFoundError('No module named torch')")
+    children_of(process)[0].kill()
+    assert "was killed by signal 9" in wait_for(process, "FAILED")
+    assert "No module named torch" in wait_for(process, "FAILED")
+    (shadow / "torch.py").unlink()
+    process.communicate()
+    assert process.returncode == 1
+    assert_it_goes_on(tmp_path / "r", whole)
+
+
+def test_data_that_vanish_fail_the_runs_that_need_them(whole, tmp_path):
+    (tmp_path / "t").mkdir()
+    process = start("--records", tmp_path / "r", TMPDIR=str(tmp_path / "t"))
+    wait_for(process, "started")
+    (arrays,) = wait_until(lambda: list((tmp_path / "t").glob("*/data.npz")))
+    arrays.unlink()
+    for one in children_of(process):
+        one.kill()
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    assert said.count("FAILED") == 4
+    assert "No such file" in said
+    assert_it_goes_on(tmp_path / "r", whole)
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def killed(folder):
+    """A command that was killed once one of its runs had two checkpoints; by run, those."""
+    process = start("--records", folder, **EVERY_STEP)
+    wait_until(lambda: any(len(places) == 2 for places in by_run(folder).values()))
+    for one in children_of(process):
+        one.kill()
+    process.kill()
+    process.communicate()
+    return by_run(folder)
+
+
+def by_run(folder):
+    places = {}
+    for place in sorted(checkpoints(folder)):
+        places.setdefault(place.parent.name, []).append(place)
+    return places
+
+
+def test_where_all_checkpoints_are_damaged_the_run_fails_and_the_others_go_on(whole, tmp_path):
+    runs = killed(tmp_path)
+    for place in checkpoints(tmp_path):
+        (place / "arrays.npz").write_bytes(b"")
+    for _ in range(2):
+        done = reproductions(*SMOKE, "--records", tmp_path)
+        assert done.returncode == 1
+        assert done.stdout.count("is whole: remove the folder") == len(runs)
+        assert len(results(tmp_path)) == 4 - len(runs)
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert_it_goes_on(tmp_path, whole)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(whole, tmp_path):
+    before, newest = next(places for places in killed(tmp_path).values() if len(places) == 2)
+    (newest / "manifest.json").unlink()
+    assert_it_goes_on(tmp_path, whole, "set aside", f"goes on from step {int(before.name)}")
+
+
+def test_a_checkpoint_of_other_surroundings_is_refused_and_they_are_named(whole, tmp_path):
+    runs = killed(tmp_path)
+    for places in runs.values():
+        for place in places:
+            path = place / "manifest.json"
+            manifest = json.loads(path.read_text())
+            manifest["surroundings"]["keras"] = "3.0.0"
+            del manifest["sha256"]
+            path.write_bytes(canonical({**manifest, "sha256": sha256(manifest)}))
+    done = reproductions(*SMOKE, "--records", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.count("of other surroundings, keras '3.0.0' and not") == len(runs)
+    assert all(place.is_dir() for places in runs.values() for place in places)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reproductions.environment import available_cores, hardware
 
-from . import augment, scaling, settings, speed, start, weights
+from . import augment, checkpoints, scaling, settings, speed, start, weights
 
 HERE = Path(__file__).parent
 # In the order of the page.
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "scaling": ("Over batch, depth, width and cores", scaling.lines),
     "start": ("Before the first image", start.lines),
     "weights": ("Trained weights", weights.lines),
+    "checkpoints": ("Checkpoints", checkpoints.lines),
 }
 PACKAGES = ("keras", "tensorflow-cpu", "tensorflow", "torch", "jax", "numpy")
 HEAD = """# Speed

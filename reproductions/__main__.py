@@ -315,8 +315,12 @@ def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Fin
     ]
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM is obeyed as Ctrl-C is."""
+
+
 def terminated(*_: object) -> None:
-    raise SystemExit(143)
+    raise Terminated
 
 
 def main() -> int:
@@ -333,9 +337,9 @@ def main() -> int:
     except OSError as error:  # a full disk, a folder taken away
         print(f"Error: {error}; what was recorded is kept.", file=sys.stderr)
         return 1
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as abort:  # click's word for a KeyboardInterrupt
         print("Stopped: the same command goes on from here.", file=sys.stderr)
-        return 130
+        return 143 if isinstance(abort.__cause__, Terminated) else 130
 
 
 if __name__ == "__main__":

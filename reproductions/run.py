@@ -178,7 +178,7 @@ class Crew:
         """
         if self.stopping.is_set():
             return False
-        claim = FileLock(self.checkpoints / key / "claim")
+        claim = FileLock(self.store.folder / "claims" / key)
         try:
             with claim.acquire(blocking=patient, cancel_check=self.stopping.is_set):
                 self.listener.started(key, self.runs[key])
@@ -197,9 +197,10 @@ class Crew:
         """The record of a run that is made now."""
         started, clock = datetime.now(UTC), time.monotonic()
         end = self.done(folder, key, self.runs[key])
+        before = end["circumstances"].get("seconds_before", 0)
         circumstances = {
             "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 3),
+            "seconds": round(time.monotonic() - clock + before, 3),
             **shared,
             **end["circumstances"],
         }

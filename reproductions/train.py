@@ -57,12 +57,13 @@ def train(
     arrays: Arrays,
     emit: Emit = lambda event: None,
     shelf: Shelf | None = None,
-) -> tuple[dict[str, Any], dict[str, list]]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train the run that `spec` describes, from its newest checkpoint if `shelf` has one.
 
     Returns:
-        Its result, a pure function of the spec and the environment, and columns of each epoch's
-        seconds and images a second. A run that diverges ends early, with its reason.
+        Its result, a pure function of the spec and the environment, and circumstances: each
+        epoch's seconds and images a second, the steps from which it went on, and the seconds until
+        the last of them. A run that diverges ends early, with its reason.
     """
     recipe = Recipe(**spec["recipe"])
     checkpoint = shelf.newest(lambda problem: emit({"set_aside": problem})) if shelf else None
@@ -88,7 +89,8 @@ def train(
     }
     if run.watch:
         result["watched"] = columns(run.looks)
-    return result, columns(run.timings)
+    before = {"resumed": run.resumed, "seconds_before": round(run.before, 3)}
+    return result, {"epochs": columns(run.timings), **before}
 
 
 CHECKPOINT_SECONDS = float(os.environ.get("CHECKPOINT_SECONDS", "60"))
@@ -97,7 +99,9 @@ CHECKPOINT_SECONDS = float(os.environ.get("CHECKPOINT_SECONDS", "60"))
 FIRST_PACE, CALL_SECONDS = 16, CHECKPOINT_SECONDS / 6
 
 # What of a run is kept, beside arrays.
-PROGRESS = ("initial", "rows", "timings", "looks", "final", "stretches", "seconds")
+PROGRESS = (
+    "initial", "rows", "timings", "looks", "final", "stretches", "seconds", "resumed", "elapsed",
+)  # fmt: skip
 
 
 class Run:
@@ -130,6 +134,8 @@ class Run:
         self.stretches: list[Stretch] = []
         self.initial = digest(model)
         self.shelf, self.saved = shelf, time.monotonic()
+        self.begun, self.before = time.monotonic(), 0.0
+        self.resumed: list[int] = []
         self.step, self.pace, self.seconds = 0, FIRST_PACE, 0.0
         self.metrics: list[np.ndarray] = []
 
@@ -222,6 +228,15 @@ class Run:
             yield f"model/{name}", variable
         yield from numbered("optimizer", self.model.optimizer.variables).items()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds so far, without those that a killed process lost."""
+        return self.before + time.monotonic() - self.begun
+
+    @elapsed.setter
+    def elapsed(self, seconds: float) -> None:
+        self.begun, self.before = time.monotonic(), seconds
+
     def progress(self) -> dict[str, Any]:
         """All else that is to be known, as JSON has it."""
         return {name: getattr(self, name) for name in PROGRESS}
@@ -237,6 +252,7 @@ class Run:
         self.metrics = of_kind("metrics", checkpoint.arrays)
         if self.watch:
             self.watch.take(of_kind("watch", checkpoint.arrays))
+        self.resumed = [*self.resumed, self.step]
         self.emit({"resumed": self.step})
 
     def look(self, step: int, batch: Batch | None) -> None:
@@ -328,10 +344,10 @@ def trained(
     gc.collect()
     forget_peak()
     before = signal.signal(signal.SIGTERM, lambda *_: STOPPING.set())
-    result, timings = train(spec, arrays, emit, shelf)
+    result, told = train(spec, arrays, emit, shelf)
     signal.signal(signal.SIGTERM, before)
-    circumstances = {"epochs": timings, "peak_memory_bytes": peak_memory(), "settings": settings()}
-    return {"result": result, "circumstances": circumstances}
+    around = {**told, "peak_memory_bytes": peak_memory(), "settings": settings()}
+    return {"result": result, "circumstances": around}
 
 
 if __name__ == "__main__":

@@ -246,7 +246,7 @@ def test_a_model_that_is_used_again_is_as_built(arrays):
 
 def test_the_result_is_json_and_says_what_the_records_promise(arrays):
     events = []
-    result, timings = train(smoke_spec("plain-20"), arrays, events.append)
+    result, around = train(smoke_spec("plain-20"), arrays, events.append)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["outcome"] == "finished"
     curves = result["curves"]
@@ -257,8 +257,9 @@ def test_the_result_is_json_and_says_what_the_records_promise(arrays):
     assert curves["epoch"] == [1, 2]
     assert curves["step"][-1] == events[-1]["step"] == TIERS["smoke"].steps
     assert min(curves["gradient_norm_first"]) > 0
-    assert set(timings) == {"seconds", "images_per_second"}
-    assert len(timings["seconds"]) == 2
+    assert set(around["epochs"]) == {"seconds", "images_per_second"}
+    assert len(around["epochs"]["seconds"]) == 2
+    assert around["resumed"] == []
     assert result["parameters"] == 232 + 1_184 + 3_520 + 13_952 + 330
 
 

@@ -6,7 +6,6 @@ of both. It is written beside its place, every file synced, and renamed into it.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 
 from .canonical import canonical, sha256
 from .errors import InputError
-from .records import read_canonical
+from .files import read_canonical, sync, write_synced
 
 SCHEMA = 1
 KEPT = 2
@@ -157,19 +156,3 @@ def differences(theirs: Any, ours: Any) -> str:
         names = sorted(n for n in {*theirs, *ours} if theirs.get(n) != ours.get(n))
         return "; ".join(f"{n} {theirs.get(n)!r} and not {ours.get(n)!r}" for n in names)
     return f"{theirs!r} and not {ours!r}"
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync(folder: Path) -> None:
-    """Let the names in a folder reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

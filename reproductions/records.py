@@ -1,15 +1,13 @@
 """The store of evidence: one JSON file a run, written once, whole, and never changed."""
 
-import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .canonical import canonical, key_of, sha256
 from .errors import InputError
+from .files import damaged, read_canonical, write_once
 
 SCHEMA = 1
 MEMBERS = {"schema", "key", "spec", "result", "circumstances", "sha256"}
@@ -136,54 +134,6 @@ def read_record(path: Path) -> Record:
     else:
         return record
     raise damaged(path, problem)
-
-
-def read_canonical(path: Path) -> Any:
-    """A JSON file's value, if its bytes are canonical."""
-    try:
-        data = path.read_bytes()
-        value = json.loads(data)
-    except (OSError, ValueError) as error:
-        raise damaged(path, f"it cannot be read ({error})") from error
-    if canonical(value) != data:
-        raise damaged(path, "its bytes are not in canonical form")
-    return value
-
-
-def damaged(path: Path, problem: str) -> InputError:
-    return InputError(f"{path} is damaged: {problem}; restore it, or move it away to run it again.")
-
-
-def write_once(path: Path, data: bytes) -> bool:
-    """Write a whole file or none, unless it is there; say whether it was written."""
-    with written_beside(path, data) as part:
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return False
-    return True
-
-
-def write_over(path: Path, data: bytes) -> None:
-    """Write a whole file in the place of what was there, or leave that as it is."""
-    with written_beside(path, data) as part:
-        part.replace(path)
-
-
-@contextmanager
-def written_beside(path: Path, data: bytes) -> Iterator[Path]:
-    """A file in the same folder, synced, that goes if it is not renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def explored_in(folder: Path) -> dict[str, Record]:

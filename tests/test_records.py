@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproductions.canonical import canonical, key_of
 from reproductions.environment import environment
 from reproductions.errors import InputError
-from reproductions.records import Store, canonical, key_of, new_record, read_record, write_once
+from reproductions.files import write_once
+from reproductions.records import Store, new_record, read_record
 
 CIRCUMSTANCES = {"environment": "e" * 64, "threads": 1, "seconds": 2.5}
 SPEC = {"arm": {"name": "plain-20"}, "seed": 0}

@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from ..claims import CLAIMS
 from ..data import copy_note
+from ..files import write_over
 from ..findings import Finding, findings, superseded
-from ..records import Record, Store, write_over
+from ..records import Record, Store
 from . import figures, view
 from .five import RESULTS
 

@@ -1,0 +1,76 @@
+"""Files that are whole or not there."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .canonical import canonical
+from .errors import InputError
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """Write a whole file or none, unless it is there; say whether it was written."""
+    with written_beside(path, data) as part:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write a whole file in the place of what was there, or leave that as it is."""
+    with written_beside(path, data) as part:
+        part.replace(path)
+
+
+@contextmanager
+def written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A file in the same folder, synced, that goes if it is not renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        os.fchmod(descriptor, 0o644)
+        os.close(descriptor)
+        write_synced(Path(name), data)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(folder: Path) -> None:
+    """Let the names in a folder reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_canonical(path: Path) -> Any:
+    """A JSON file's value, if its bytes are canonical."""
+    try:
+        data = path.read_bytes()
+        value = json.loads(data)
+    except (OSError, ValueError) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    if canonical(value) != data:
+        raise damaged(path, "its bytes are not in canonical form")
+    return value
+
+
+def damaged(path: Path, problem: str) -> InputError:
+    """What to raise of a file that is not whole."""
+    return InputError(f"{path} is damaged: {problem}; restore it, or move it away to run it again.")

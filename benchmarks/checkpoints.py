@@ -60,7 +60,9 @@ def measured(folder: Path) -> tuple[float, list[float]]:
             super().keep()
             kept.append(perf_counter() - begun)
 
-    tier = replace(TIERS["night"], steps=STEPS, measured_train=500, measured_test=500)
+    tier = replace(
+        TIERS["night"], steps=STEPS, train_images=10_000, measured_train=500, measured_test=500
+    )
     data = embedded()
     spec = spec_of("resnet-56", tier, 0, keras.backend.backend(), data.identity())
     model = untrained(spec)

@@ -102,7 +102,7 @@ def plan(chosen: Chosen) -> None:
     "--max-minutes",
     type=click.FloatRange(0, min_open=True),
     default=math.inf,
-    help="Stop then; runs in flight are lost.",
+    help="Stop then; runs in flight are kept, and go on later.",
 )
 def run(chosen: Chosen, max_minutes: float) -> None:
     """Compute and train what is owed, the shortest first, leaving one record a run. Started again
@@ -246,6 +246,8 @@ def verify(records: Path) -> None:
 
     Exit status: 0 all is well; 1 something is not, and is named.
     """
+    if not records.is_dir():
+        raise InputError(f"there is no folder {records}: name one that `run` has made.")
     found = list(problems(CLAIMS.values(), records))
     for problem in found:
         say(problem)

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from .files import read_canonical, sync, write_synced
 
 SCHEMA = 1
 KEPT = 2
+MEMBERS = {"schema", "key", "surroundings", "files", "sha256"}
+FILES = {"arrays.npz", "progress.json"}
 # What a checkpoint of another is of.
 OTHER = {"schema": "another schema", "key": "another run", "surroundings": "other surroundings"}
 
@@ -92,8 +95,8 @@ class Shelf:
                 return self.read(place)
             except DamagedError as error:
                 told(str(error))
-                place.rename(place.with_suffix(".damaged"))
-        if places or any(self.folder.glob("*.damaged")):
+                place.rename(place.with_suffix(f".damaged-{uuid4().hex[:8]}"))
+        if places or any(self.folder.glob("*.damaged-*")):
             raise InputError(
                 f"no checkpoint in {self.folder} is whole: remove the folder to train the run from "
                 f"its start."
@@ -133,10 +136,17 @@ def manifest_in(place: Path) -> dict[str, Any]:
         manifest = read_canonical(path)
     except InputError as error:
         raise DamagedError(str(error)) from error
+    if not is_manifest(manifest):
+        raise DamagedError(f"{path} is damaged: it is no manifest.")
     body = {name: value for name, value in manifest.items() if name != "sha256"}
     if manifest.get("sha256") != sha256(body):
         raise DamagedError(f"{path} is damaged: its SHA-256 does not match.")
     return body
+
+
+def is_manifest(value: Any) -> bool:
+    whole = isinstance(value, dict) and set(value) == MEMBERS
+    return whole and isinstance(value["files"], dict) and set(value["files"]) == FILES
 
 
 def checked(path: Path, digest: str) -> bytes:

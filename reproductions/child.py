@@ -4,12 +4,17 @@ import json
 import os
 import resource
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 Emit = Callable[[dict[str, Any]], None]
+
+
+# Set when the process is asked to end: a net that is training then makes few more steps.
+STOPPING = threading.Event()
 
 
 def serve(answer: Callable[[Mapping[str, Any], Emit], dict[str, Any]]) -> None:
@@ -24,6 +29,8 @@ def serve(answer: Callable[[Mapping[str, Any], Emit], dict[str, Any]]) -> None:
 
     for line in sys.stdin:
         emit(answer(json.loads(line), emit))
+        if STOPPING.is_set():
+            return
 
 
 def forget_peak() -> None:

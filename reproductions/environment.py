@@ -57,11 +57,13 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def versions(environment: Mapping[str, Any]) -> dict[str, str]:
+def versions(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What of an environment the bits of a run may depend on."""
     packages = dict(package.split("==", 1) for package in environment["packages"])
     return {
         "cpu": environment["hardware"]["cpu"],
+        "gpus": environment["hardware"]["gpus"],
+        "variables": environment["variables"],
         "python": environment["python"],
         **{name: packages[name] for name in PACKAGES if name in packages},
     }

@@ -19,6 +19,7 @@ def write_once(path: Path, data: bytes) -> bool:
             os.link(part, path)
         except FileExistsError:
             return False
+        sync(path.parent)
     return True
 
 
@@ -26,6 +27,7 @@ def write_over(path: Path, data: bytes) -> None:
     """Write a whole file in the place of what was there, or leave that as it is."""
     with written_beside(path, data) as part:
         part.replace(path)
+        sync(path.parent)
 
 
 @contextmanager

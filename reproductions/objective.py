@@ -34,7 +34,9 @@ def compile_model(
         n = len(loss_weights)
         model.compile(optimizer, [loss] * n, list(loss_weights), [metrics, *[[]] * (n - 1)])
     outputs = [np.zeros((1, *output.shape[1:]), "float32") for output in model.outputs]
-    model.compute_metrics(None, targets(model, np.zeros(1, int)), like(model, outputs))
+    labels = targets(model, np.zeros(1, int))
+    model.compute_loss(None, labels, like(model, outputs))
+    model.compute_metrics(None, labels, like(model, outputs))
 
 
 def targets(model: keras.Model, labels: np.ndarray) -> Any:

@@ -16,7 +16,10 @@ def implausible(records: Collection[Record]) -> Iterator[str]:
     """What cannot be, a sentence each."""
     trained = [record for record in records if "tier" in record["spec"]]
     for record in trained:
-        yield from (f"{record['key']} {told}." for told in alone(record))
+        try:
+            yield from [f"{record['key']} {told}." for told in alone(record)]
+        except (KeyError, IndexError, TypeError) as error:
+            yield f"{record['key']} is no record of training ({type(error).__name__}: {error})."
     yield from twins([record for record in trained if record["result"].keys() >= MEMBERS])
     yield from mixed(trained)
 

@@ -88,7 +88,8 @@ class Live(Plain):
         return self.speeds.get(key, "")
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None:
-        self.progress.remove_task(self.tasks.pop(key))
+        if key in self.tasks:  # else it never began
+            self.progress.remove_task(self.tasks.pop(key))
         self.progress.advance(self.all)
         super().ended(key, record, problem)
 

@@ -105,7 +105,10 @@ class Crew:
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
         self.threads = threads_environment(max(1, available_cores() // jobs))
         self.environment = environment()
-        surroundings = {**versions(self.environment), "threads": self.threads["OMP_NUM_THREADS"]}
+        # Of one state of the code too: a record names that in which its run ended.
+        surroundings = {
+            **versions(self.environment), **code(), "threads": self.threads["OMP_NUM_THREADS"],
+        }  # fmt: skip
         self.checkpoints = store.folder / "checkpoints"
         self.words = str(self.checkpoints), json.dumps(surroundings)
         self.workers: set[Worker] = set()

@@ -1,6 +1,5 @@
 """Some steps of training, one after the other in one call of the backend."""
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 
 from .backends import fed
 from .batches import Batch
-from .child import Emit
+from .child import STOPPING, Emit
 from .examination import rounded
 from .objective import targets
 
@@ -22,10 +21,6 @@ class Stretch(NamedTuple):
     error: float
     images: int
     seconds: float
-
-
-# Set when the process is asked to end: a net that is training then makes few more steps.
-STOPPING = threading.Event()
 
 
 class Progress(keras.callbacks.Callback):

@@ -24,6 +24,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from filelock import FileLock
 from keras import ops
 
 import keras_ilsvrc
@@ -32,13 +33,13 @@ from .backends import configure, settings
 from .batches import Arrays, Batch, Stream, portion, scaled
 from .canonical import key_of
 from .checkpoint import Checkpoint, Shelf
-from .child import Emit, forget_peak, peak_memory, serve
+from .child import STOPPING, Emit, forget_peak, peak_memory, serve
 from .examination import columns, divergence, examination, examined, fitted, rounded
 from .networks import named_variables
 from .optimizer import rates
 from .recipes import RECIPES, Recipe
 from .start import digest, initialise, untrained
-from .stretch import STOPPING, Carried, Progress, Stretch, joined, trained_on
+from .stretch import Carried, Progress, Stretch, joined, trained_on
 from .tiers import Tier
 from .watch import WATCHES, Subject, Watch
 
@@ -67,7 +68,7 @@ def train(
     """
     recipe = Recipe(**spec["recipe"])
     checkpoint = shelf.newest(lambda problem: emit({"set_aside": problem})) if shelf else None
-    body = body_trained(spec, arrays, shelf) if recipe.start and not checkpoint else {}
+    body = body_trained(spec, arrays, emit, shelf) if recipe.start and not checkpoint else {}
     model = untrained(spec)
     initialise(model, spec["seed"], recipe.initializer)
     for variable in model.weights:
@@ -170,7 +171,7 @@ class Run:
                 self.stretches = []
             if self.reason:
                 return
-            if end in examined:
+            if end in examined or self.due():
                 self.keep()
         if steps in looked:
             self.look(steps, None)
@@ -203,9 +204,13 @@ class Run:
         self.pace = max(1, int((self.step - first) * CALL_SECONDS / took))
         if self.step < end:
             self.metrics = [array(v) for v in self.model.metrics_variables]
-            if STOPPING.is_set() or time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            if self.due():
                 self.keep()
         return measured
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return STOPPING.is_set() or time.monotonic() - self.saved > CHECKPOINT_SECONDS
 
     def keep(self) -> None:
         """Put a checkpoint on the shelf; end the process if it was asked to."""
@@ -304,7 +309,7 @@ def of_kind(kind: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def body_trained(
-    spec: Mapping[str, Any], arrays: Arrays, shelf: Shelf | None
+    spec: Mapping[str, Any], arrays: Arrays, emit: Emit, shelf: Shelf | None
 ) -> dict[str, np.ndarray]:
     """By path, the weights of the net that a run starts from, but for its classifier's."""
     tier, classes = Tier(**spec["tier"]), spec["recipe"]["start"]
@@ -314,8 +319,9 @@ def body_trained(
     model = untrained(before)
     initialise(model, spec["seed"], recipe.initializer)
     own = Shelf(shelf.folder / "start", key_of(before), shelf.surroundings) if shelf else None
-    run = Run(before, arrays, model, lambda event: None, own)
-    if own and (checkpoint := own.newest()):
+    # Empty events tell nothing, but this process whether there is still a parent.
+    run = Run(before, arrays, model, lambda event: emit({}), own)
+    if own and (checkpoint := own.newest(lambda problem: emit({"set_aside": problem}))):
         run.resume(checkpoint)
     run.go()
     return {v.path: array(v) for v in model.weights if not v.path.startswith("predictions/")}
@@ -331,8 +337,11 @@ def main(data_path: str, checkpoints: str = "", surroundings: str = "{}") -> Non
 
     def answer(spec: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
         key = key_of(spec)
-        shelf = Shelf(Path(checkpoints) / key, key, around) if checkpoints else None
-        return trained(spec, arrays, emit, shelf)
+        if not checkpoints:
+            return trained(spec, arrays, emit, None)
+        # The parent's claim ends with the parent; this process may outlive it for a moment.
+        with FileLock(Path(checkpoints).parent / "claims" / f"{key}-process"):
+            return trained(spec, arrays, emit, Shelf(Path(checkpoints) / key, key, around))
 
     serve(answer)
 

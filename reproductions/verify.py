@@ -85,15 +85,18 @@ def untimely(
         return
     name = f"{claim.name}: {statement.name}"
     now = at_tier(rule(statement), tier)
-    choosing = {key for arm in statement.contrast for key in swept(runs, arm, explored)}
-    for commit in sorted({str(r["circumstances"]["commit"]) for r in runs.records.values()}):
+    made = {(str(r["circumstances"]["commit"]), arm) for (arm, _), r in runs.records.items()}
+    for commit in sorted({commit for commit, _ in made}):
         if not is_ancestor(commit):
             yield f"{name} has runs of commit {commit}, which is not in this history."
         elif (then := rules_at(commit).get(name)) is None:
             yield f"{name} has runs of commit {commit[:10]}, which has no rule for it."
         elif at_tier(then, tier) != now:
             yield f"the rule of {name} was changed after its runs of commit {commit[:10]}."
-        elif late := choosing - explored_at(commit, COMMITTED) - explored_at(commit, folder):
+        # Each arm's own: what others explore later changes none of its runs.
+        arms = [arm for of, arm in made if of == commit]
+        choosing = {key for arm in arms for key in swept(runs, arm, explored)}
+        if late := choosing - explored_at(commit, COMMITTED) - explored_at(commit, folder):
             yield (
                 f"the learning rates of {name} were chosen by {', '.join(sorted(late))}, which "
                 f"commit {commit[:10]} of its runs does not have."

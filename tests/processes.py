@@ -87,12 +87,18 @@ def spec_for(backend: str, arm: str = "plain-20-dropout", watched: str | None = 
 
 
 @contextmanager
-def child(backend: str, data: Path, shelves: Path, *specs: Spec) -> Iterator[subprocess.Popen]:
-    """A training process that keeps a checkpoint after every step."""
+def child(
+    backend: str, data: Path, shelves: Path, spec: Spec, seconds: float = 0
+) -> Iterator[subprocess.Popen]:
+    """A training process that keeps a checkpoint after every call, or so many seconds."""
     asked = shelves / "specs"
     shelves.mkdir(exist_ok=True)
-    asked.write_text("".join(f"{json.dumps(spec)}\n" for spec in specs))
-    variables = {"CHECKPOINT_SECONDS": "0", "KERAS_BACKEND": backend, **threads_environment(1)}
+    asked.write_text(json.dumps(spec) + "\n")
+    variables = {
+        "CHECKPOINT_SECONDS": str(seconds),
+        "KERAS_BACKEND": backend,
+        **threads_environment(1),
+    }
     with (
         asked.open() as lines,
         (shelves / "log").open("w") as log,
@@ -134,11 +140,12 @@ class Ended:
 
 def trained(backend: str, data: Path, shelves: Path, spec: Spec, waits: Sequence[float]) -> Ended:
     """Train a run whose process is killed so many seconds after it began to train, again and
-    again, until it was killed as often as there are `waits`, or ended before.
+    again, until it was killed as often as there are `waits`, or ended before. One that is not to be
+    killed keeps checkpoints as usual.
     """
     ended = Ended()
     for wait in (*waits, None):
-        with child(backend, data, shelves, spec) as process:
+        with child(backend, data, shelves, spec, 0 if waits else 60) as process:
             told = events(process)
             first = next(told)
             ended.resumed += [first["resumed"]] if "resumed" in first else []

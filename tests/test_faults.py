@@ -137,8 +137,9 @@ def test_what_a_killed_command_was_at_another_takes_over(whole, tmp_path):
         one.suspend()
     other = start("--records", tmp_path)
     wait_for(other, "another process is at it")
-    for one in still:
-        one.kill()
+    dying.kill()
+    for orphan in still[1:]:  # each notices, and leaves the run to the other
+        orphan.resume()
     dying.communicate()
     said, _ = other.communicate()
     assert other.returncode == 0

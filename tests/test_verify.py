@@ -136,6 +136,9 @@ def test_the_command_says_which_and_exits_with_1(tmp_path):
     done = reproductions("verify", "--records", tmp_path / "good")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 records, 0 explored, 0 of second looks: all is well" in done.stdout
+    done = reproductions("verify", "--records", tmp_path / "none")
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
 
 
 @pytest.mark.parametrize("commit", ["HEAD"])

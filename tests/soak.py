@@ -23,7 +23,10 @@ from reproductions.tiers import TIERS
 KILLS = {"tensorflow": 34, "torch": 33, "jax": 33}
 # Kills of one run before it may end.
 IN_A_ROW = 5
-ARMS = (("plain-20-dropout", None), ("plain-20-jitter", "shift 2"), ("resnet-56", "losses"))
+ARMS = (
+    ("plain-20-dropout", None), ("plain-20-jitter", "shift 2"), ("resnet-56", "losses"),
+    ("googlenet-heads", "heads"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

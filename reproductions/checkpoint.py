@@ -19,7 +19,7 @@ import numpy as np
 
 from .canonical import canonical, sha256
 from .errors import InputError
-from .files import read_canonical, sync, write_synced
+from .files import listed, read_canonical, sync, write_synced
 
 SCHEMA = 1
 KEPT = 2
@@ -50,7 +50,7 @@ class Shelf:
 
     def places(self) -> list[Path]:
         """The folders of checkpoints, the newest first."""
-        return sorted((p for p in self.folder.glob("*") if p.name.isdigit()), reverse=True)
+        return [place for place in reversed(listed(self.folder)) if place.name.isdigit()]
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint on the shelf, and take off the oldest."""
@@ -96,7 +96,7 @@ class Shelf:
             except DamagedError as error:
                 told(str(error))
                 place.rename(place.with_suffix(f".damaged-{uuid4().hex[:8]}"))
-        if places or any(self.folder.glob("*.damaged-*")):
+        if any(place.match("*.damaged-*") for place in listed(self.folder)):
             raise InputError(
                 f"no checkpoint in {self.folder} is whole: remove the folder to train the run from "
                 f"its start."
@@ -121,8 +121,11 @@ class Shelf:
                 )
         files = {name: checked(place / name, digest) for name, digest in manifest["files"].items()}
         progress = json.loads(files["progress.json"])
-        with np.load(BytesIO(files["arrays.npz"]), allow_pickle=False) as arrays:
-            return Checkpoint(progress["step"], dict(arrays), progress)
+        try:
+            with np.load(BytesIO(files["arrays.npz"]), allow_pickle=False) as arrays:
+                return Checkpoint(progress["step"], dict(arrays), progress)
+        except ValueError as error:  # objects, which are never unpickled
+            raise DamagedError(f"{place} is damaged: {error}") from error
 
 
 class DamagedError(InputError):

@@ -52,6 +52,16 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def listed(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing if it is not there. One that cannot be read is an
+    OSError, where `glob` would call it empty.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def sync(folder: Path) -> None:
     """Let the names in a folder reach the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .canonical import canonical, key_of, sha256
 from .errors import InputError
-from .files import damaged, read_canonical, write_once
+from .files import damaged, listed, read_canonical, write_once
 
 SCHEMA = 1
 MEMBERS = {"schema", "key", "spec", "result", "circumstances", "sha256"}
@@ -45,8 +45,7 @@ class Store:
         Raises:
             InputError: a file is not a whole record; nothing is changed.
         """
-        paths = sorted(self.folder.glob("*.json"))
-        return {path.stem: read_record(path) for path in paths if "-" not in path.stem}
+        return {path.stem: read_record(path) for path in self.files() if "-" not in path.stem}
 
     def first(self, key: str) -> Record | None:
         """The first record of a key, or None.
@@ -59,7 +58,11 @@ class Store:
 
     def others(self) -> list[Record]:
         """Further results of keys that have a first."""
-        return [read_record(path) for path in sorted(self.folder.glob("*-*.json"))]
+        return [read_record(path) for path in self.files() if "-" in path.stem]
+
+    def files(self) -> list[Path]:
+        """Those of all records, by name."""
+        return [path for path in listed(self.folder) if path.match("[!.]*.json")]
 
     def environment(self, record: Record) -> dict[str, Any]:
         """The packages and the hardware of a record."""

@@ -143,8 +143,6 @@ class Crew:
                     clock.cancel()
                     for worker in self.idle:
                         worker.end()
-                    with suppress(OSError):  # it holds checkpoints
-                        self.checkpoints.rmdir()
 
     def each(
         self, pool: Executor, one: Callable[[bool, str], bool | None], runs: Mapping[str, Spec]

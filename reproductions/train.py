@@ -97,7 +97,7 @@ def train(
 CHECKPOINT_SECONDS = float(os.environ.get("CHECKPOINT_SECONDS", "60"))
 # A checkpoint follows a call that trains: the first of so many steps, the others of as many as take
 # about so long.
-FIRST_PACE, CALL_SECONDS = 16, CHECKPOINT_SECONDS / 6
+FIRST_PACE, CALL_SECONDS = 1 + int(CHECKPOINT_SECONDS / 4), CHECKPOINT_SECONDS / 6
 
 # What of a run is kept, beside arrays.
 PROGRESS = (

@@ -68,7 +68,7 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
 
 def damaged(store: Store) -> Iterator[str]:
     """The files of a store that are not whole records."""
-    for path in sorted(store.folder.glob("*.json")):
+    for path in store.files():
         try:
             store.environment(read_record(path))
         except InputError as error:

@@ -49,12 +49,12 @@ def wait_for(process: subprocess.Popen, text: str) -> str:
     raise AssertionError(f"it never said {text!r}: {process.stderr and process.stderr.read()}")
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """What the condition gives, once it holds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.005)
     return value
 
 

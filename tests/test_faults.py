@@ -4,7 +4,6 @@ Training differs from backend to backend, what is done about faults does not: th
 one backend.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -26,7 +25,6 @@ from processes import (
 )
 
 from conftest import SMOKE, reproductions
-from reproductions.canonical import canonical, sha256
 from reproductions.records import Store
 
 BACKEND = keras.backend.backend()
@@ -52,21 +50,35 @@ def checkpoints(folder):
     return [path for path in folder.glob("checkpoints/*/*") if path.name.isdigit()]
 
 
-def test_a_record_says_from_where_it_went_on(tmp_path):
-    process = start("--records", tmp_path, **EVERY_STEP)
-    wait_until(lambda: checkpoints(tmp_path))
-    process.kill()
-    process.communicate()
-    assert reproductions(*SMOKE, "--records", tmp_path).returncode == 0
-    records = [record["circumstances"] for record in Store(tmp_path).read().values()]
-    resumed = [record for record in records if record["resumed"]]
-    assert resumed
-    for record in resumed:
-        assert record["resumed"][0] in range(1, 5)
-        assert record["seconds"] > sum(record["epochs"]["seconds"]) > 0
-        assert record["seconds"] > record["seconds_before"] > 0
-    done = reproductions("verify", "--records", tmp_path)
-    assert "less than its epochs" not in done.stdout
+def by_run(folder):
+    places = {}
+    for place in sorted(checkpoints(folder)):
+        places.setdefault(place.parent.name, []).append(place)
+    return places
+
+
+def held(folder, number=1):
+    """A command, and its training processes, stopped while a run has so many checkpoints."""
+    process = start("--records", folder, **EVERY_STEP)
+
+    def caught():
+        if not enough():
+            return None
+        children = children_of(process)
+        for one in children:
+            one.suspend()
+        if enough():
+            return children
+        for one in children:  # the run was done meanwhile
+            one.resume()
+        return None
+
+    def enough():
+        """And steps before it: of four two are left."""
+        runs = by_run(folder).values()
+        return any(len(places) >= number and int(places[-1].name) <= 2 for places in runs)
+
+    return process, wait_until(caught)
 
 
 def assert_it_goes_on(folder, whole, *told):
@@ -75,29 +87,38 @@ def assert_it_goes_on(folder, whole, *told):
     assert done.returncode == 0, done.stderr
     assert all(text in done.stdout for text in told), done.stdout
     assert results(folder) == results(whole)
-    assert not (folder / "checkpoints").exists()
+    assert not list(folder.glob("checkpoints/*"))
 
 
 # --- processes --------------------------------------------------------------------------------
 
 
 def test_a_killed_command_leaves_no_child_and_goes_on_from_checkpoints(whole, tmp_path):
-    process = start("--records", tmp_path, **EVERY_STEP)
-    children = children_of(process)
-    wait_until(lambda: checkpoints(tmp_path))
+    process, children = held(tmp_path)
     process.kill()
     process.communicate()
-    _, alive = psutil.wait_procs(children, timeout=30)
+    for one in children:
+        one.resume()
+    _, alive = psutil.wait_procs(children, timeout=120)
     assert not alive
     assert_it_goes_on(tmp_path, whole, "goes on from step")
+    records = [record["circumstances"] for record in Store(tmp_path).read().values()]
+    resumed = [record for record in records if record["resumed"]]
+    assert resumed
+    for record in resumed:
+        assert record["resumed"][0] in range(1, 5)
+        assert record["seconds"] > sum(record["epochs"]["seconds"]) > 0
+        assert record["seconds"] > record["seconds_before"] > 0
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_command_keeps_what_it_has_and_says_how_to_go_on(whole, number, status, tmp_path):
-    process = start("--records", tmp_path, **EVERY_STEP)
-    wait_until(lambda: checkpoints(tmp_path))
+    process, children = held(tmp_path)
     process.send_signal(number)
-    said, told = process.communicate(timeout=60)
+    time.sleep(1)
+    for one in children:
+        one.resume()
+    said, told = process.communicate(timeout=120)
     assert process.returncode == status
     assert "kept after step" in said
     assert told.strip().splitlines()[-1] == "Stopped: the same command goes on from here."
@@ -114,7 +135,7 @@ def test_a_second_signal_ends_all_at_once(tmp_path):
     time.sleep(1)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 130
+    assert process.wait(timeout=60) == 130
     process.communicate()
     assert not any(child.is_running() for child in children)
 
@@ -130,15 +151,11 @@ def test_two_commands_share_the_runs(whole, tmp_path):
 
 
 def test_what_a_killed_command_was_at_another_takes_over(whole, tmp_path):
-    dying = start("--records", tmp_path, **EVERY_STEP)
-    wait_until(lambda: checkpoints(tmp_path))
-    still = [psutil.Process(dying.pid), *children_of(dying)]
-    for one in still:
-        one.suspend()
+    dying, children = held(tmp_path)
     other = start("--records", tmp_path)
     wait_for(other, "another process is at it")
     dying.kill()
-    for orphan in still[1:]:  # each notices, and leaves the run to the other
+    for orphan in children:  # each notices, and leaves the run to the other
         orphan.resume()
     dying.communicate()
     said, _ = other.communicate()
@@ -204,7 +221,7 @@ def test_a_folder_that_becomes_read_only_fails_what_ends_meanwhile(whole, tmp_pa
 
 def test_a_name_of_spaces_and_letters_of_all_kinds_is_a_folder(whole, tmp_path):
     folder = tmp_path / ("a b ü 층 " + "x" * 200)
-    assert_it_goes_on(shutil.copytree(whole, folder), whole)
+    shutil.copytree(whole, folder)
     next(folder.glob("*.json")).unlink()
     assert_it_goes_on(folder, whole)
 
@@ -246,32 +263,22 @@ def test_data_that_vanish_fail_the_runs_that_need_them(whole, tmp_path):
 
 
 def killed(folder):
-    """A command that was killed once one of its runs had two checkpoints; by run, those."""
-    process = start("--records", folder, **EVERY_STEP)
-    wait_until(lambda: any(len(places) == 2 for places in by_run(folder).values()))
-    for one in children_of(process):
+    """Kill a command once one of its runs has two checkpoints; by run, those."""
+    process, children = held(folder, 2)
+    for one in (process, *children):
         one.kill()
-    process.kill()
     process.communicate()
     return by_run(folder)
-
-
-def by_run(folder):
-    places = {}
-    for place in sorted(checkpoints(folder)):
-        places.setdefault(place.parent.name, []).append(place)
-    return places
 
 
 def test_where_all_checkpoints_are_damaged_the_run_fails_and_the_others_go_on(whole, tmp_path):
     runs = killed(tmp_path)
     for place in checkpoints(tmp_path):
         (place / "arrays.npz").write_bytes(b"")
-    for _ in range(2):
-        done = reproductions(*SMOKE, "--records", tmp_path)
-        assert done.returncode == 1
-        assert done.stdout.count("is whole: remove the folder") == len(runs)
-        assert len(results(tmp_path)) == 4 - len(runs)
+    done = reproductions(*SMOKE, "--records", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.count("is whole: remove the folder") == len(runs)
+    assert len(results(tmp_path)) == 4 - len(runs)
     shutil.rmtree(tmp_path / "checkpoints")
     assert_it_goes_on(tmp_path, whole)
 
@@ -280,18 +287,3 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(whole, tmp_p
     before, newest = next(places for places in killed(tmp_path).values() if len(places) == 2)
     (newest / "manifest.json").unlink()
     assert_it_goes_on(tmp_path, whole, "set aside", f"goes on from step {int(before.name)}")
-
-
-def test_a_checkpoint_of_other_surroundings_is_refused_and_they_are_named(whole, tmp_path):
-    runs = killed(tmp_path)
-    for places in runs.values():
-        for place in places:
-            path = place / "manifest.json"
-            manifest = json.loads(path.read_text())
-            manifest["surroundings"]["keras"] = "3.0.0"
-            del manifest["sha256"]
-            path.write_bytes(canonical({**manifest, "sha256": sha256(manifest)}))
-    done = reproductions(*SMOKE, "--records", tmp_path)
-    assert done.returncode == 1
-    assert done.stdout.count("of other surroundings, keras '3.0.0' and not") == len(runs)
-    assert all(place.is_dir() for places in runs.values() for place in places)

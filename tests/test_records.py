@@ -123,6 +123,13 @@ def test_an_environment_names_no_path():
     assert "keras==" in text
 
 
+def test_a_folder_that_cannot_be_read_has_not_no_records(tmp_path):
+    assert Store(tmp_path / "none").read() == {}
+    (tmp_path / "records").write_text("a file in its place")
+    with pytest.raises(NotADirectoryError):
+        Store(tmp_path / "records").read()
+
+
 def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written to"):

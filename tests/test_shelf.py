@@ -1,5 +1,7 @@
 """Checkpoints as files: whole or not used."""
 
+import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reproductions.canonical import canonical, sha256
 from reproductions.checkpoint import Checkpoint, Shelf
 from reproductions.errors import InputError
 
@@ -86,6 +89,43 @@ def test_no_run_starts_anew_where_all_checkpoints_are_damaged(tmp_path, name, ke
             shelf.newest()
 
 
+class Canary:
+    """What unpickling would run."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickled_object_under_a_right_manifest_is_never_run(tmp_path):
+    shelf, canary = shelf_of(tmp_path), tmp_path / "sang"
+    place = tmp_path / "00000001"
+    with (place / "arrays.npz").open("wb") as file:
+        np.savez(file, a=np.array([Canary(canary)], object))
+    manifest = json.loads((place / "manifest.json").read_text())
+    digest = hashlib.sha256((place / "arrays.npz").read_bytes()).hexdigest()
+    body = {**manifest, "files": {**manifest["files"], "arrays.npz": digest}}
+    del body["sha256"]
+    (place / "manifest.json").write_bytes(canonical({**body, "sha256": sha256(body)}))
+    told = []
+    with pytest.raises(InputError, match="is whole: remove the folder"):
+        shelf.newest(told.append)
+    assert "allow_pickle=False" in told[0]
+    assert not canary.exists()
+
+
+def test_a_manifest_names_no_other_files(tmp_path):
+    shelf = shelf_of(tmp_path, (1, 2))
+    path = tmp_path / "00000002" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    body = {**manifest, "files": {**manifest["files"], "../secret": "0" * 64}}
+    del body["sha256"]
+    path.write_bytes(canonical({**body, "sha256": sha256(body)}))
+    assert shelf.newest().step == 1
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [({"key": "other"}, "of another run, 'k' and not 'other'"),
@@ -96,6 +136,12 @@ def test_a_checkpoint_of_another_run_or_of_other_versions_is_refused(tmp_path, c
     with pytest.raises(InputError, match=told):
         shelf_of(tmp_path, (), **change).newest()
     assert shelf_of(tmp_path, ()).newest().step == 1
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path):
+    (tmp_path / "shelf").write_text("a file in its place")
+    with pytest.raises(NotADirectoryError):
+        shelf_of(tmp_path / "shelf", ()).newest()
 
 
 def test_what_was_being_written_is_no_checkpoint(tmp_path):

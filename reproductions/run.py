@@ -135,9 +135,7 @@ class Crew:
                 try:
                     return self.each(pool, partial(self.one, shared, Path(folder)), runs)
                 except BaseException:
-                    self.stop()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    self.wait()
+                    self.end(pool)
                     raise
                 finally:
                     clock.cancel()
@@ -156,9 +154,11 @@ class Crew:
         done |= dict(zip(elsewhere, pool.map(partial(one, True), elsewhere), strict=True))
         return all(done.values())
 
-    def wait(self) -> None:
-        """Until the children have kept what they have and end; another signal ends them at once."""
+    def end(self, pool: Executor) -> None:
+        """Once the children have kept what they have; another signal ends them at once."""
         try:
+            self.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
             for worker in list(self.workers):
                 worker.process.wait()
         except BaseException:

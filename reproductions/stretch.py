@@ -32,8 +32,13 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.emit, self.epoch, self.done, self.told = emit, epoch, done, time.monotonic()
 
+    def set_model(self, model: keras.Model) -> None:
+        # Not as `self.model`: on JAX, reading that takes the state from the step in flight.
+        self.trained = model
+
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.model.stop_training = STOPPING.is_set()
+        if STOPPING.is_set():
+            self.trained.stop_training = True
         if logs and time.monotonic() - self.told >= 1:
             self.told = time.monotonic()
             loss = rounded(float(logs["loss"]))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from reproductions import data as room
 from reproductions.batches import at_tier, standardised
 from reproductions.data import checked, defect, embedded, fingerprint, load
+from reproductions.environment import installed_backends
 from reproductions.errors import InputError
 from reproductions.tiers import TIERS
 
@@ -232,6 +233,9 @@ def test_a_cut_archive_is_fetched_again(small_archive, monkeypatch):
         assert load("cifar10", TIERS["laptop"]).version == "binary"
 
 
+@pytest.mark.skipif(
+    "tensorflow" not in installed_backends(), reason="what images are like is tested on one backend"
+)
 def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
     """Test accuracy: least squares on the pixels 15 %, ResNet-8 after 312 steps 95 to 96 %."""
     from keras.backend import backend

@@ -31,6 +31,7 @@ from reproductions.recipes import RECIPES, Recipe
 from reproductions.run import Worker, kind_of
 from reproductions.spec import NUMERICS, spec_of
 from reproductions.start import digest, initialise, untrained
+from reproductions.stretch import Progress
 from reproductions.tiers import TIERS
 from reproductions.train import examined_after, train
 
@@ -363,6 +364,19 @@ def test_what_is_fed_are_the_images_in_order(data_format, monkeypatch):
     order = (0, 3, 1, 2) if data_format == "channels_first" else (0, 1, 2, 3)
     assert np.array_equal(x, images.transpose(order))
     assert np.array_equal(y, labels)
+
+
+def test_progress_is_told_without_a_touch_of_the_state():
+    """On JAX it is told by threads while a step has the state; `Callback.model` would take it."""
+    net = untrained(spec_of("resnet-20", TIERS["smoke"], 0, keras.backend.backend(), {}))
+    net.jax_state_sync = lambda: pytest.fail("the state was taken")
+    told = []
+    progress = Progress(told.append, epoch=1, done=4)
+    progress.set_model(net)
+    progress.told = -1
+    progress.on_train_batch_end(0, {"loss": 0.5})
+    assert told == [{"step": 5, "epoch": 1, "loss": 0.5}]
+    assert not net.stop_training
 
 
 def test_both_data_formats_start_from_the_same_weights_and_logits(arrays):

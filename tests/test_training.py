@@ -1,7 +1,7 @@
 """Every network learns, is saved, runs in mixed precision, and is folded.
 
-On PyTorch all of them; elsewhere the shallowest of each family, and the rest where the mark
-"full" is asked for (`tox run -e full`).
+On PyTorch all of them, in mixed precision and elsewhere the shallowest of each family; the rest
+where the mark "full" is asked for (`tox run -e full`).
 """
 
 import inspect
@@ -22,10 +22,9 @@ SIDES = {"alexnet": 67, "alexnet_owt": 63, "zfnet": 53, "inception_v3": 75, "inc
 CLASSES = 4
 
 
-def members():
+def members(everything):
     """The default of each builder; of CIFAR's one depth each."""
     defaults = {name for name in catalog.list_models() if not catalog.entry(name).options}
-    everything = keras.backend.backend() == "torch"
     return [
         pytest.param(name, marks=() if everything or name in SHALLOWEST else pytest.mark.full)
         for name in sorted(defaults | SHALLOWEST | {"cifar_resnet110v2", "alexnet_owt"})
@@ -61,7 +60,7 @@ def outputs(model):
     return keras.ops.convert_to_numpy(model(images(model, 1), training=False))
 
 
-@pytest.fixture(scope="module", params=members())
+@pytest.fixture(scope="module", params=members(keras.backend.backend() == "torch"))
 def network(request):
     model = build(request.param)
     draw(model)
@@ -88,8 +87,8 @@ def test_saved_and_loaded_it_is_equal(network, tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_in_mixed_precision_the_classifier_stays_in_float32(network, policy):
-    name = network[0]
+@pytest.mark.parametrize("name", members(everything=False))
+def test_in_mixed_precision_the_classifier_stays_in_float32(name, policy):
     keras.config.set_dtype_policy(policy)
     try:
         model = build(name)

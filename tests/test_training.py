@@ -1,7 +1,7 @@
 """Every network learns, is saved, runs in mixed precision, and is folded.
 
 On PyTorch all of them, in mixed precision and elsewhere the shallowest of each family; the rest
-where the mark "full" is asked for (`tox run -e full`).
+where the mark "full" is asked for (`tox run -e full`, on TensorFlow and JAX).
 """
 
 import inspect

@@ -25,7 +25,7 @@ from .progress import listener
 from .records import COMMITTED, Record, Store, explored_in
 from .rerun import command, differences
 from .rerun import rerun as run_again
-from .run import Crew, RunError
+from .run import Crew, RunError, clear
 from .spec import Spec, group_of
 from .terminal import console, print_verdicts, say
 from .tiers import MEANT_FOR, TIERS
@@ -115,6 +115,7 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     until = time.monotonic() + 60 * max_minutes
     store = Store(chosen.records)
     store.check_writable()
+    clear(store)
     present = store.read()
     chosen.load()
     wanted_runs = chosen.runs()
@@ -176,6 +177,7 @@ def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
     """
     store = Store(folder)
     store.check_writable()
+    clear(store)
     if left := owed(runs, store.read()):
         with listener(console, left) as progress:
             if not Crew(store, chosen.arrays, chosen.jobs, progress).work(left):

@@ -72,6 +72,8 @@ class Live(Plain):
 
     def went_on(self, key: str, event: Mapping[str, Any]) -> None:
         super().went_on(key, event)
+        if "resumed" in event:  # these steps are another process'
+            self.clocks[key] = time.monotonic(), event["resumed"]
         if "epoch" not in event:
             return
         told = f"epoch {event['epoch']:.0f}  loss {loss_text(event)}  {self.speed(key, event)}"

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from .canonical import canonical
 from .environment import available_cores, code, environment, threads_environment, versions
 from .errors import InputError
+from .files import listed
 from .records import Record, Store, new_record
 from .spec import Spec
 
@@ -235,6 +236,14 @@ class Crew:
             if self.stopping.is_set():  # between the last look and now
                 worker.process.terminate()
             return worker
+
+
+def clear(store: Store) -> None:
+    """Remove the checkpoints of runs that have a record: a command was killed between the two."""
+    checkpoints = store.folder / "checkpoints"
+    for place in listed(checkpoints):
+        if store.first(place.name):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def settled(futures: Collection[Future]) -> None:

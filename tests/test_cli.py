@@ -60,6 +60,18 @@ def test_live_lines_on_a_terminal(smoke):
 
 
 @once
+def test_the_live_speed_is_of_the_steps_made_here(smoke):
+    """Not of those before a run was resumed."""
+    path = next(smoke[0].glob("*.json"))
+    live = listener(Console(file=io.StringIO(), force_terminal=True), {})
+    live.runs = {path.stem: json.loads(path.read_text())["spec"]}
+    live.started(path.stem, live.runs[path.stem])
+    live.went_on(path.stem, {"resumed": 3})
+    assert live.speed(path.stem, {"step": 3}) == ""
+    assert live.speed(path.stem, {"step": 4}).endswith("images/s")
+
+
+@once
 def test_list_names_every_claim_arm_and_tier():
     """And of each claim its source, its kinds, and what decides it."""
     told = " ".join(reproductions("list", COLUMNS="250").stdout.split())
@@ -104,6 +116,17 @@ def test_a_second_start_trains_nothing(smoke):
     assert "0 of 4 runs owed" in done.stdout
     assert "started" not in done.stdout
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*.json")} == before
+
+
+@once
+def test_checkpoints_that_a_killed_command_left_beside_a_record_go(smoke, tmp_path):
+    """Those of a run without a record stay."""
+    folder = shutil.copytree(smoke[0], tmp_path / "r")
+    key = next(folder.glob("*.json")).stem
+    for name in (key, "f" * 16):
+        (folder / "checkpoints" / name / "00000002").mkdir(parents=True)
+    assert reproductions(*SMOKE, "--records", folder).returncode == 0
+    assert [place.name for place in (folder / "checkpoints").iterdir()] == ["f" * 16]
 
 
 @once

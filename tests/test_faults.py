@@ -34,6 +34,14 @@ pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="faults are injected 
 EVERY_STEP = {"CHECKPOINT_SECONDS": "0"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _interruptible():
+    """A shell lets what it starts in the background ignore SIGINT, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Records of the four smoke runs, made undisturbed."""

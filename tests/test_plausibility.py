@@ -59,6 +59,13 @@ def test_seeds_with_the_same_weights_are_named():
     assert "the same weights at the end: they are one run" in problem
 
 
+def test_seeds_that_start_with_the_same_weights_are_named():
+    one, other = run(3), run(4)
+    other["result"]["initial_sha256"] = one["result"]["initial_sha256"]
+    (problem,) = told(one, other)
+    assert "the same weights at the start: they are one run" in problem
+
+
 def test_two_data_sets_of_one_name_are_named():
     (problem,) = told(run(3), run(4, data={**CIFAR, "sha256": "d" * 64}))
     assert "cifar10 3.0.2 is 2 different data sets here" in problem

@@ -92,7 +92,7 @@ def draw_family(panel: Axes, arms: Sequence[str], curves: Curves) -> None:
     arms = sorted(arms, key=list(ARMS).index, reverse=True)  # one colour in all figures
     for arm, colour in zip(arms, COLOURS[: len(arms)], strict=True):
         draw_arm(panel, arm, colour, curves[arm])
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.locator_params("x", integer=True)
     panel.grid(alpha=0.3)
     panel.legend(fontsize="small", loc="lower left", framealpha=0)
 

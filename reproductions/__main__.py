@@ -81,7 +81,8 @@ def plan(chosen: Chosen) -> None:
     wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
     estimates = shortest_first(runs, known_in(chosen.records))
-    table = Table("run", "arm or check", "seed", "backend", "estimated minutes")
+    arm = Column("arm or check", overflow="fold")
+    table = Table("run", arm, "seed", "backend", "estimated minutes")
     for key, estimate in estimates.items():
         spec = runs[key]
         shown = "unknown" if estimate is None else f"{estimate:.1f}"
@@ -94,7 +95,8 @@ def plan(chosen: Chosen) -> None:
     about = "unknown" if len(guesses) < len(runs) else f"{total:.0f}" if total >= 1 else "under 1"
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
-    say(f"Estimated minutes, {chosen.jobs} at a time: {about}.")
+    days = f", or {total / 1440:.0f} days" if total > 2 * 1440 else ""
+    say(f"Estimated minutes, {chosen.jobs} at a time: {about}{days}.")
 
 
 @app.command()
@@ -200,7 +202,7 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
         raise InputError(
             f"there is no folder {records}: `run` makes it, or name one with --records."
         )
-    Store(output or records).check_writable()
+    Store(output or records).check_writable("--output" if output else "--records")
     found = found_in(records)
     other = found_in(beside) if beside else None
     print_verdicts(found, other)
@@ -259,7 +261,9 @@ def verify(records: Path) -> None:
     judged, explored, second = (
         len(Store(path).read()) for path in (records, records / "explored", records / "second")
     )
-    say(f"{judged} records, {explored} explored, {second} of second looks: all is well.")
+    say(
+        f"{records}: {judged} records, {explored} explored, {second} of second looks: all is well."
+    )
 
 
 # --- what the verbs share -----------------------------------------------------------------------
@@ -270,7 +274,7 @@ def record_of(key: str, store: Store) -> Record:
     if key not in records:
         raise InputError(
             f"{store.folder} has no record {key}: the keys are the names of its files, "
-            f"{len(records)} of them."
+            f"{len(records)} of them; --records names another folder."
         )
     return records[key]
 
@@ -286,6 +290,9 @@ def tell_surroundings(record: Record, store: Store) -> None:
 def tell_lacking(chosen: Chosen) -> None:
     """Say of claims that were named which statements these runs do not settle, and why."""
     if chosen.untrained:
+        for name in chosen.claims:
+            if not CLAIMS[name].computed:
+                say(f"Not run: {name} needs training: leave out --untrained.")
         return
     explored = explored_in(chosen.records)
     for statement in (s for name in chosen.claims for s in CLAIMS[name].statements):

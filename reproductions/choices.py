@@ -15,6 +15,7 @@ from .canonical import key_of
 from .claims import CLAIMS, FLAGSHIP, Claim, Trained
 from .data import CHOICES, copy_note, load, why_embedded
 from .environment import BACKENDS, available_cores, choose_backend
+from .errors import InputError
 from .plan import checks, wanted
 from .records import COMMITTED, Record, Store, explored_in
 from .second import looks
@@ -125,6 +126,8 @@ def choosing_runs(verb: Callable) -> Callable:
 
     @wraps(verb)
     def chosen(backend: str | None, **options: Any) -> None:
+        if options["every"] and options["claims"]:
+            raise InputError("--all means every claim: name claims, or say --all, but not both.")
         own = {name: options.pop(name) for name in signature(verb).parameters if name in options}
         verb(Chosen(backend=choose_backend(backend), **options), **own)
 

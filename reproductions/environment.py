@@ -28,10 +28,14 @@ def choose_backend(name: str | None) -> str:
     """The backend to use, for this process too where it needs Keras.
 
     Raises:
-        InputError: it is not installed.
+        InputError: there is none of that name, or it is not installed.
     """
     installed = installed_backends()
     chosen = name or os.environ.get("KERAS_BACKEND") or (installed or BACKENDS)[0]
+    if chosen not in BACKENDS:
+        raise InputError(
+            f"there is no backend {chosen!r}: KERAS_BACKEND must be one of {', '.join(BACKENDS)}."
+        )
     if chosen not in installed:
         raise InputError(
             f"the backend {chosen!r} is not installed here: install it, or choose "

@@ -152,6 +152,12 @@ def runs_in(
     return Runs(statement, group, present, len(specs))
 
 
+def judged(found: Collection[Finding]) -> set[str]:
+    """The keys of the records that statements are judged by."""
+    runs = (runs for finding in found for runs in finding.runs)
+    return {record["key"] for some in runs for record in some.records.values()}
+
+
 def superseded(
     claims: Collection[Claim], records: Mapping[str, Record], explored: Mapping[str, Record]
 ) -> dict[str, Record]:

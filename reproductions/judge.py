@@ -136,7 +136,7 @@ def one_sided(statement: Trained, effects: Sequence[float]) -> Outcome:
     greater = statement.rule != "not inferior"
     if greater and above and not signs_agree(effects, statement.alpha):
         return INCONCLUSIVE, "the signs of the seeds' effects do not agree well enough"
-    if below and greater and np.mean(effects) > 0:
+    if below and greater and lower > 0:
         return (
             CONTRADICTED,
             f"there is an effect, but its upper bound is below the margin, {margin}",

@@ -67,6 +67,8 @@ class Store:
     def environment(self, record: Record) -> dict[str, Any]:
         """The packages and the hardware of a record."""
         path = self.folder / "environments" / f"{record['circumstances']['environment']}.json"
+        if not path.exists():
+            raise InputError(f"{path} is missing: the record {record['key']} refers to it.")
         environment = read_canonical(path)
         if sha256(environment) != path.stem:
             raise InputError(f"{path} is damaged: its SHA-256 differs from its name; restore it.")
@@ -97,7 +99,7 @@ class Store:
             )
         write_once(path.with_stem(f"{path.stem}-{record['sha256'][:8]}"), canonical(record))
 
-    def check_writable(self) -> None:
+    def check_writable(self, option: str = "--records") -> None:
         """Make the folder, and write a file there as records are written.
 
         Raises:
@@ -109,8 +111,8 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise InputError(
-                f"records cannot be written to {self.folder} ({error.strerror}): "
-                f"name a writable folder with --records."
+                f"{self.folder} cannot be written to ({error.strerror}): "
+                f"name a writable folder with {option}."
             ) from error
 
 

@@ -28,7 +28,7 @@ def command(record: Record) -> str:
     variables = {"KERAS_BACKEND": backend, **record["circumstances"]["thread_variables"]}
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     text = json.dumps(spec, sort_keys=True)
-    data = " data.npz" * ("tier" in spec)
+    data = " data.npz  # the arrays of its tier" * ("tier" in spec)
     return f"echo {shlex.quote(text)} | {' '.join(words)} python -m {module}{data}"
 
 

@@ -15,7 +15,7 @@ console = Console()
 
 def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
     """A table of the headline verdicts, over those of `other` findings; without runs a count."""
-    table = Table(Column("claim", no_wrap=True), "verdict", "effect", "on")
+    table = Table(*(Column(name, no_wrap=True) for name in ("claim", "verdict")), "effect", "on")
     for i, finding in enumerate(found):
         if not finding.headline:
             continue

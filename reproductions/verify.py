@@ -60,6 +60,9 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         for key, record in some.items():
             if record["spec"]["seed"] < least:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
+    if not git("rev-parse", "HEAD"):
+        yield "This is no git checkout: whether rules are older than their runs cannot be seen."
+        return
     explored = explored_in(folder)
     for finding in findings(claims, records, explored):
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():

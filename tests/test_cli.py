@@ -174,6 +174,12 @@ def test_bad_words_are_named_with_the_right_ones(tmp_path):
     assert_one_sentence(reproductions("run", "--seeds", "0"), "--seeds", "x>=1")
     assert_one_sentence(reproductions("run", "--data", "mnist"), "'mnist'", "'cifar10'")
     assert_one_sentence(reproductions("report", "--records", tmp_path / "none"), "no folder")
+    both = reproductions("plan", "--all", "degradation-plain")
+    assert_one_sentence(both, "--all means every claim", "not both")
+    assert_one_sentence(reproductions("plan", KERAS_BACKEND="pytorch"), "'pytorch'", *BACKENDS)
+    (tmp_path / "file").write_text("")
+    within = reproductions("report", "--records", tmp_path, "--output", tmp_path / "file" / "r")
+    assert_one_sentence(within, "cannot be written to", "--output")
     nowhere = reproductions("report", "--records", tmp_path, "--beside", tmp_path / "none")
     assert_one_sentence(nowhere, "--beside", "does not exist")
 
@@ -270,6 +276,8 @@ def test_what_cannot_be_run_is_told_with_the_reason(tmp_path):
     assert "its learning rates are not explored at the laptop tier" in done.stdout
     assert "evaluate vgg16 --source" in done.stdout
     assert "0 of 0 runs owed" in done.stdout
+    done = reproductions("plan", "senet-gain", "--untrained")
+    assert "senet-gain needs training: leave out --untrained" in done.stdout
     done = reproductions("run", "senet-gain", "--data", "embedded", "--records", tmp_path)
     assert "it is judged at paper" in done.stdout
 

@@ -224,6 +224,8 @@ def test_old_numerics_are_superseded_and_further_seeds_are_not(tmp_path):
     text = markdown_of(store, tmp_path)
     assert "1 of them superseded" in text
     assert text.count("(superseded)") == 1
+    assert "1 of seeds that are not judged" in text
+    assert text.count("(not judged)") == 1
 
 
 def test_holm_s_values_are_as_by_hand():

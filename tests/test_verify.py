@@ -108,6 +108,21 @@ def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
     assert "were chosen by" in problem
 
 
+def test_where_no_git_is_that_is_all_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "git", lambda *words: b"")
+    (problem,) = told(store_of(tmp_path))
+    assert "no git checkout" in problem
+
+
+def test_a_record_whose_environment_is_missing_is_named(tmp_path):
+    store = store_of(tmp_path)
+    (key,) = store.read()
+    next((tmp_path / "environments").iterdir()).unlink()
+    (problem,) = told(store)
+    assert "is missing" in problem
+    assert key in problem
+
+
 @pytest.mark.parametrize(("folder", "first"), [("explored", 1000), ("second", 2000)])
 def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, first):
     store_of(tmp_path / folder, seeds=(first, 2))

@@ -333,6 +333,11 @@ CLAIMS = (
                 says="through training these decades grow faster with depth in plain nets than in "
                 "residual ones, by the same slopes",
                 metric="distance of the log10 gradient ratio from 0 in training",
+                doubts="At the laptop tier the effect is that of 110 layers alone, one seed's more "
+                "than the others': that plain net never leaves chance, and its gradient, at the "
+                "start a million times larger at the first block than at the last, is through "
+                "training over a hundred times smaller. Of a net that does not learn, gradients "
+                "say little.",
             ),
         ),
         untuned=UNTUNED_110,

@@ -240,7 +240,8 @@ CLAIMS = (
                 says="GoogLeNet's weights that are at hand (normalized, and with 3x3 for 5x5) err "
                 "less than VGG-16's",
                 command="python -m reproductions evaluate googlenet --source torchvision "
-                "--data FOLDER, and the same of vgg16",
+                "--data FOLDER && python -m reproductions evaluate vgg16 --source keras "
+                "--data FOLDER",
             ),
         ),
     ),

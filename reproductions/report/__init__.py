@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ..claims import CLAIMS
 from ..data import copy_note
 from ..files import write_over
-from ..findings import Finding, findings, superseded
+from ..findings import Finding, findings, judged, superseded
 from ..records import Record, Store
 from . import figures, view
 from .five import RESULTS
@@ -64,6 +64,7 @@ def context(
 ) -> dict[str, Any]:
     """What both templates are filled with."""
     groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
+    old = superseded(CLAIMS.values(), records, explored)
     return {
         "found": found,
         "results": RESULTS,
@@ -77,7 +78,8 @@ def context(
         "records": records,
         "explored": explored,
         "second": second,
-        "superseded": superseded(CLAIMS.values(), records, explored),
+        "superseded": old,
+        "further": records.keys() - judged(found) - old.keys(),
         "others": others,
         "environments": known,
         "copy_note": copy_note,

@@ -331,14 +331,16 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     ))  # fmt: skip
 
 
-def run_cells(record: Record, old: Collection[str]) -> list[str]:
+def run_cells(record: Record, old: Collection[str], further: Collection[str]) -> list[str]:
     """A run in the list of all: what it was, what it gave, what it took."""
     spec, result, circumstances = (record[k] for k in ("spec", "result", "circumstances"))
     trained = "tier" in spec
     outcome = result["outcome"] + (f": {result['reason']}" if result["reason"] else "")
     dirty = "+changes" if circumstances["dirty"] else ""
+    key = record["key"]
+    mark = " (superseded)" if key in old else " (not judged)" if key in further else ""
     return [
-        record["key"] + (" (superseded)" if record["key"] in old else ""),
+        key + mark,
         spec["arm"]["name"],
         spec["tier"]["name"] if trained else "·",
         spec["backend"],

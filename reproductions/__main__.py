@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from threading import TIMEOUT_MAX
@@ -125,9 +126,9 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed on {chosen.backend}.")
     runs = {key: runs[key] for key in shortest_first(runs, known_in(chosen.records))}
-    complete = True
+    progress = listener(console, runs)
     if runs:
-        with listener(console, runs) as progress:
+        with progress:
             # Timings last, and one at a time.
             timed = {key: s for key, s in runs.items() if s["arm"]["name"] in alone(chosen.judged)}
             rest = {key: spec for key, spec in runs.items() if key not in timed}
@@ -135,13 +136,13 @@ def run(chosen: Chosen, max_minutes: float) -> None:
                 left = until - time.monotonic()
                 if some and left > 0:
                     crew = Crew(store, chosen.arrays, jobs, progress)
-                    complete &= crew.work(some, min(left, TIMEOUT_MAX))
+                    crew.work(some, min(left, TIMEOUT_MAX))
     print_verdicts(found_by(chosen, wanted_runs, store))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
-    if time.monotonic() > until and (left_over := owed(runs, store.read())):
+    left_over = owed(runs, store.read())
+    if left_over and time.monotonic() > until:
         say(f"Time was up: {len(left_over)} runs are still owed; the same command goes on.")
-        sys.exit(3)
-    sys.exit(0 if complete else 1)
+    sys.exit(1 if progress.failures else 3 if left_over else 0)
 
 
 @app.command()
@@ -261,9 +262,7 @@ def verify(records: Path) -> None:
     judged, explored, second = (
         len(Store(path).read()) for path in (records, records / "explored", records / "second")
     )
-    say(
-        f"{records}: {judged} records, {explored} explored, {second} of second looks: all is well."
-    )
+    say(f"{records}: {judged} records, {explored} explored, {second} of second looks: all is well.")
 
 
 # --- what the verbs share -----------------------------------------------------------------------
@@ -335,7 +334,8 @@ def obey(number: int, frame: object) -> None:
     """The first signal stops in good order; another one at once, as no child is waited for then."""
     if SIGNALS:
         for child in psutil.Process().children(recursive=True):
-            child.kill()
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
     SIGNALS.append(number)
     raise KeyboardInterrupt
 

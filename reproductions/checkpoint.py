@@ -14,12 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
 from .canonical import canonical, sha256
 from .errors import InputError
-from .files import listed, read_canonical, sync, write_synced
+from .files import MISSING, listed, make, read_canonical, sync, write_synced
 
 SCHEMA = 1
 KEPT = 2
@@ -57,15 +58,16 @@ class Shelf:
         place = self.folder / f"{checkpoint.step:08}"
         if place.exists():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make(self.folder)
         with TemporaryDirectory(dir=self.folder, prefix=".", ignore_cleanup_errors=True) as part:
             for name, data in self.files(checkpoint).items():
                 write_synced(Path(part) / name, data)
+            Path(part).chmod(0o755)  # others may share the folder
             sync(Path(part))
             Path(part).rename(place)
         sync(self.folder)
         for old in self.places()[KEPT:]:
-            shutil.rmtree(old)
+            shutil.rmtree(old, ignore_errors=True)
 
     def files(self, checkpoint: Checkpoint) -> dict[str, bytes]:
         """The contents of a checkpoint's files, by name; the manifest last."""
@@ -120,12 +122,22 @@ class Shelf:
                     f"remove {self.folder} to train the run from its start."
                 )
         files = {name: checked(place / name, digest) for name, digest in manifest["files"].items()}
-        progress = json.loads(files["progress.json"])
         try:
-            with np.load(BytesIO(files["arrays.npz"]), allow_pickle=False) as arrays:
-                return Checkpoint(progress["step"], dict(arrays), progress)
-        except ValueError as error:  # objects, which are never unpickled
+            progress = json.loads(files["progress.json"])
+            return Checkpoint(progress["step"], arrays_in(files["arrays.npz"]), progress)
+        except (ValueError, KeyError, TypeError, BadZipFile) as error:
             raise DamagedError(f"{place} is damaged: {error}") from error
+
+
+def arrays_in(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an archive. One that is compressed, and may be of any size, is refused; and
+    objects, which are never unpickled.
+    """
+    with ZipFile(BytesIO(data)) as archive:
+        if any(member.compress_type != ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its arrays are compressed")
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 class DamagedError(InputError):
@@ -156,7 +168,7 @@ def checked(path: Path, digest: str) -> bytes:
     """A file's bytes, if they have this SHA-256."""
     try:
         data = path.read_bytes()
-    except OSError as error:
+    except MISSING as error:
         raise DamagedError(f"{path} cannot be read: {error.strerror}.") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise DamagedError(f"{path} is damaged: its SHA-256 does not match.")

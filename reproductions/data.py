@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from .embedded import embedded_images
 from .errors import InputError
@@ -194,7 +195,25 @@ def reachable() -> bool:
 
 
 def fetch() -> Data:
-    """CIFAR-10 from its site: through TFDS where TensorFlow is installed, else by Keras."""
+    """CIFAR-10 from its site, fetched by one process at a time: others wait and find it."""
+    try:
+        archive_path().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(archive_path().with_suffix(".lock")):
+            data = prepared() or archived() or fetched()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"fetching CIFAR-10 from its site failed ({type(error).__name__}: {error}): "
+            f"try again, or prepare it under TFDS_DATA_DIR."
+        ) from error
+    if data is None:
+        raise InputError(f"CIFAR-10 was fetched but is not under {tfds_folder()}: is it writable?")
+    return data
+
+
+def fetched() -> Data | None:
+    """Through TFDS where TensorFlow is installed, else by Keras; what is not whole is removed."""
     try:
         if find_spec("tensorflow"):
             import tensorflow_datasets as tfds
@@ -213,18 +232,10 @@ def fetch() -> Data:
                 cache_dir=folder.parent,
                 cache_subdir=folder.name,
             )
-        data = prepared() or archived()
-    except InputError:
-        raise
-    except Exception as error:
+    except Exception:
         archive_path().unlink(missing_ok=True)
-        raise InputError(
-            f"fetching CIFAR-10 from its site failed ({type(error).__name__}: {error}): "
-            f"try again, or prepare it under TFDS_DATA_DIR."
-        ) from error
-    if data is None:
-        raise InputError(f"CIFAR-10 was fetched but is not under {tfds_folder()}: is it writable?")
-    return data
+        raise
+    return prepared() or archived()
 
 
 def read_archive(path: Path) -> Data:
@@ -256,7 +267,15 @@ def checked(data: Data) -> Data:
         images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
         if problem := defect(images, labels, count):
             raise InputError(f"the {split} images of {data.name} are damaged: {problem}.")
+    if shared := overlap(data):
+        raise InputError(f"{data.name} is damaged: {shared} test images are training images, too.")
     return data
+
+
+def overlap(data: Data) -> int:
+    """How many test images are training images, to the bit."""
+    seen = {image.tobytes() for image in data.train_images}
+    return sum(image.tobytes() in seen for image in data.test_images)
 
 
 def defect(images: np.ndarray, labels: np.ndarray, count: int) -> str | None:
@@ -269,4 +288,6 @@ def defect(images: np.ndarray, labels: np.ndarray, count: int) -> str | None:
         return f"labels run from {labels.min()} to {labels.max()}, not from 0 to 9"
     if missing := sorted(set(range(10)) - set(labels.tolist())):
         return f"no image has the label {missing[0]}"
+    if blank := int((images == images[:, :1, :1]).all((1, 2, 3)).sum()):
+        return f"{blank} of them are of one colour"
     return None

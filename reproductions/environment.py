@@ -16,7 +16,10 @@ from .errors import InputError
 BACKENDS = ("tensorflow", "torch", "jax")
 
 # Settings that may change numbers.
-VARIABLES = ("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "OPENBLAS_CORETYPE")
+VARIABLES = (
+    "XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "OPENBLAS_CORETYPE",
+    "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "JAX_ENABLE_X64",
+)  # fmt: skip
 
 
 def installed_backends() -> tuple[str, ...]:
@@ -98,14 +101,19 @@ def gpus() -> list[str]:
     return subprocess.run(query, capture_output=True, text=True).stdout.splitlines()
 
 
-def code() -> dict[str, str | None]:
-    """The commit of the code, and the digest of what differs from it; None where unknown, none.
+# What a result is computed by.
+CODE = (":/keras_ilsvrc/*.py", ":/reproductions/*.py")
 
-    Untracked files count by their names, but for records.
+
+def code() -> dict[str, str | None]:
+    """The commit, and the digest of what of the code differs from it; None where unknown, none.
+
+    Untracked files count by their names. What is no code does not count: a run may be recorded
+    inside the checkout, and its documents edited meanwhile.
     """
     commit = git("rev-parse", "--verify", "HEAD")
-    untracked = git("ls-files", "--others", "--exclude-standard", "--exclude=records/", ":/")
-    difference = git("diff", "HEAD") + untracked
+    untracked = git("ls-files", "--others", "--exclude-standard", "--", *CODE)
+    difference = git("diff", "HEAD", "--", *CODE) + untracked
     dirty = hashlib.sha256(difference).hexdigest() if difference else None
     return {"commit": commit.decode().strip() or None, "dirty": dirty}
 

@@ -11,6 +11,11 @@ from typing import Any
 from .canonical import canonical
 from .errors import InputError
 
+# Of a record or a manifest; theirs are some kilobytes.
+LARGEST = 10**6
+# A file is not there: it may be damage, where it should be.
+MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
 
 def write_once(path: Path, data: bytes) -> bool:
     """Write a whole file or none, unless it is there; say whether it was written."""
@@ -33,7 +38,7 @@ def write_over(path: Path, data: bytes) -> None:
 @contextmanager
 def written_beside(path: Path, data: bytes) -> Iterator[Path]:
     """A file in the same folder, synced, that goes if it is not renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         os.fchmod(descriptor, 0o644)
@@ -62,6 +67,14 @@ def listed(folder: Path) -> list[Path]:
         return []
 
 
+def make(folder: Path) -> None:
+    """Make a folder and those above it, each so that its name reaches the disk."""
+    if not folder.is_dir():
+        make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
 def sync(folder: Path) -> None:
     """Let the names in a folder reach the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -72,15 +85,27 @@ def sync(folder: Path) -> None:
 
 
 def read_canonical(path: Path) -> Any:
-    """A JSON file's value, if its bytes are canonical."""
+    """A JSON file's value, if its bytes are canonical. One that cannot be read for another reason
+    than not being there is an OSError: it may be whole.
+    """
     try:
-        data = path.read_bytes()
+        data = bounded(path)
         value = json.loads(data)
-    except (OSError, ValueError) as error:
+        text = canonical(value)
+    except (*MISSING, ValueError, RecursionError) as error:
         raise damaged(path, f"it cannot be read ({error})") from error
-    if canonical(value) != data:
+    if text != data:
         raise damaged(path, "its bytes are not in canonical form")
     return value
+
+
+def bounded(path: Path) -> bytes:
+    """A file's bytes; ValueError if there are more than LARGEST."""
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST:,} bytes")
+    return data
 
 
 def damaged(path: Path, problem: str) -> InputError:

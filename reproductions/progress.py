@@ -15,7 +15,8 @@ class Plain:
     """A line when a run starts, after each of its epochs, and when it ends."""
 
     def __init__(self, console: Console, runs: Mapping[str, Spec]):
-        self.console, self.runs, self.ends = console, runs, 0
+        self.console, self.runs = console, runs
+        self.ends = self.failures = 0
 
     def __enter__(self) -> Self:
         return self
@@ -38,6 +39,7 @@ class Plain:
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None:
         self.ends += 1
+        self.failures += record is None
         counted = f"({self.ends} of {len(self.runs)})"
         self.say(f"{title(self.runs[key])}: {ending(record, problem)} {counted}")
 

@@ -14,6 +14,30 @@ MEMBERS = {"schema", "key", "spec", "result", "circumstances", "sha256"}
 
 Record = dict[str, Any]
 
+NUMBER, TEXT = (int, float), (str, type(None))
+CIRCUMSTANCES = {
+    "commit": TEXT, "dirty": TEXT, "environment": str, "seconds": NUMBER, "started": str,
+    "threads": int,
+}  # fmt: skip
+# What every reader may count on, by where it stands: of a check's record, and of a run's.
+CHECK = {
+    "spec": {"arm": {"name": str}, "backend": str},
+    "result": {"outcome": str, "reason": TEXT, "values": {}},
+    "circumstances": CIRCUMSTANCES,
+}
+RUN = {
+    "spec": {
+        "arm": {"name": str}, "backend": str, "seed": int, "recipe": {},
+        "tier": {"name": str, "steps": int}, "data": {"name": str, "version": str, "sha256": str},
+    },
+    "result": {
+        "outcome": str, "reason": TEXT, "initial_sha256": str, "weights_sha256": str,
+        "curves": {"epoch": list, "step": list, "train_error": list, "test_error": list},
+        "final": {},
+    },
+    "circumstances": {**CIRCUMSTANCES, "epochs": {"seconds": list}},
+}  # fmt: skip
+
 
 def new_record(spec: Mapping[str, Any], result: Any, circumstances: Any) -> Record:
     """A record: `result` follows from `spec` and the environment; the rest is circumstance."""
@@ -136,9 +160,21 @@ def read_record(path: Path) -> Record:
         problem = "its SHA-256 does not match"
     elif record["key"] != key_of(record["spec"]) or path.stem.split("-")[0] != record["key"]:
         problem = "its name or key does not match its spec"
+    elif place := misfit(record, RUN if "tier" in record["spec"] else CHECK):
+        problem = f"its {place} is missing or of another type"
     else:
         return record
     raise damaged(path, problem)
+
+
+def misfit(value: Any, shape: Any, place: str = "") -> str | None:
+    """Where a value first has not the shape: "spec.arm.name"; None if it has it."""
+    if not isinstance(shape, dict):
+        return None if isinstance(value, shape) else place
+    if not isinstance(value, dict):
+        return place
+    inner = (misfit(value.get(n), s, f"{place}.{n}".lstrip(".")) for n, s in shape.items())
+    return next(filter(None, inner), None)
 
 
 def explored_in(folder: Path) -> dict[str, Record]:

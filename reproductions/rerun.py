@@ -11,6 +11,7 @@ import numpy as np
 
 from . import batches
 from .data import load
+from .environment import threads_environment
 from .errors import InputError
 from .records import Record
 from .run import Worker, kind_of
@@ -25,7 +26,7 @@ def command(record: Record) -> str:
     """
     spec = record["spec"]
     backend, module = kind_of(spec)
-    variables = {"KERAS_BACKEND": backend, **record["circumstances"]["thread_variables"]}
+    variables = {"KERAS_BACKEND": backend, **threads_of(record)}
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     text = json.dumps(spec, sort_keys=True)
     data = " data.npz  # the arrays of its tier" * ("tier" in spec)
@@ -43,12 +44,16 @@ def rerun(record: Record) -> dict[str, Any]:
     check_version(record)
     with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
         np.savez(Path(folder) / "data.npz", allow_pickle=False, **arrays_of(spec))
-        threads = record["circumstances"]["thread_variables"]
-        worker = Worker(kind_of(spec), Path(folder), threads)
+        worker = Worker(kind_of(spec), Path(folder), threads_of(record))
         try:
             return worker.work(spec, lambda event: None)
         finally:
             worker.end()
+
+
+def threads_of(record: Record) -> dict[str, str]:
+    """Variables for as many threads. Not the record's own: a stranger's may name any."""
+    return threads_environment(int(record["circumstances"]["threads"]))
 
 
 def check_version(record: Record) -> None:

@@ -105,10 +105,10 @@ class Crew:
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
         self.threads = threads_environment(max(1, available_cores() // jobs))
-        self.environment = environment()
-        # Of one state of the code too: a record names that in which its run ended.
+        self.environment, self.code = environment(), code()
+        # Of one state of the code too, which the record names.
         surroundings = {
-            **versions(self.environment), **code(), "threads": self.threads["OMP_NUM_THREADS"],
+            **versions(self.environment), **self.code, "threads": self.threads["OMP_NUM_THREADS"],
         }  # fmt: skip
         self.checkpoints = store.folder / "checkpoints"
         self.words = str(self.checkpoints), json.dumps(surroundings)
@@ -127,7 +127,7 @@ class Crew:
             "thread_variables": self.threads,
             "jobs": self.jobs,
             "environment": self.store.keep_environment(self.environment),
-            **code(),
+            **self.code,
         }
         with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
             np.savez(Path(folder) / "data.npz", allow_pickle=False, **self.arrays)
@@ -179,7 +179,8 @@ class Crew:
         """
         if self.stopping.is_set():
             return False
-        claim = FileLock(self.store.folder / "claims" / key)
+        # A soft lock would outlive its process.
+        claim = FileLock(self.store.folder / "claims" / key, fallback_to_soft=False)
         try:
             with claim.acquire(blocking=patient, cancel_check=self.stopping.is_set):
                 self.listener.started(key, self.runs[key])
@@ -215,7 +216,8 @@ class Crew:
         try:
             end = worker.work(spec, partial(self.listener.went_on, key))
         except BaseException:
-            self.workers.discard(worker)
+            with self.lock:
+                self.workers.discard(worker)
             worker.end()
             raise
         with self.lock:
@@ -231,6 +233,8 @@ class Crew:
                     return worker
                 self.workers.discard(worker)
                 worker.end()
+            if code() != self.code:  # it would import what is there now
+                raise InputError("the code was changed meanwhile: start the command again.")
             worker = Worker(kind, folder, self.threads, *self.words)
             self.workers.add(worker)
             if self.stopping.is_set():  # between the last look and now

@@ -47,15 +47,15 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
     if unread:
         return
     records, explored, second = (store.read() for store in stores)
-    for record in (r for s in stores for r in (*s.read().values(), *s.others())):
+    every = [r for store in stores for r in (*store.read().values(), *store.others())]
+    for record in every:
         if record["circumstances"]["dirty"]:
             yield f"{record['key']} was made from a tree with uncommitted changes: make it again."
     for other in stores[0].others():
         first = records.get(other["key"], other)
         if other["circumstances"]["started"] < first["circumstances"]["started"]:
             yield f"{other['key']} has an earlier result than the one that is judged."
-    for some in (records, explored, second):
-        yield from implausible(some.values())
+    yield from implausible(every)
     for some, least in ((explored, SEEDS[0]), (second, FIRST)):
         for key, record in some.items():
             if record["spec"]["seed"] < least:
@@ -155,10 +155,10 @@ def rules_at(commit: str) -> dict[str, Any]:
 @cache
 def explored_at(commit: str, folder: Path) -> set[str]:
     """The keys of a folder's explored records in a commit; of one that git does not track, all."""
-    folder = folder / "explored"
+    folder = (folder / "explored").resolve()
     if not git("ls-files", str(folder)):
         return {path.stem for path in folder.glob("*.json")}
     prefix = git("rev-parse", "--show-toplevel").decode().strip()
-    place = folder.resolve().relative_to(prefix)
+    place = folder.relative_to(prefix)
     names = git("ls-tree", "-r", "--name-only", "--full-tree", commit, str(place)).decode()
     return {Path(name).stem for name in names.splitlines()}

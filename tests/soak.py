@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +18,7 @@ from processes import spec_for, trained
 
 from reproductions.batches import at_tier
 from reproductions.data import embedded
-from reproductions.environment import BACKENDS, environment
+from reproductions.environment import BACKENDS, code, environment
 from reproductions.tiers import TIERS
 
 KILLS = {"tensorflow": 34, "torch": 33, "jax": 33}
@@ -42,18 +43,23 @@ class Row:
 
 def rows(backend: str, data: Path, folder: Path, draw: random.Random) -> Iterator[Row]:
     """Runs of the arms in turn, until there were enough kills."""
-    wholes = {}
-    for arm in ARMS:
-        spec = spec_for(backend, *arm)
-        wholes[arm] = spec, trained(backend, data, folder / f"{arm[0]} whole", spec, ())
-    kills = 0
+    specs = {arm: spec_for(backend, *arm) for arm in ARMS}
+    wholes = {
+        arm: trained(backend, data, folder / f"{arm[0]} whole", spec, ())
+        for arm, spec in specs.items()
+    }
+    # How long a run takes may change while others are at the machine: later ones shorten it.
+    seconds = {arm: whole.seconds for arm, whole in wholes.items()}
+    kills, turn = 0, cycle(ARMS)
     while kills < KILLS[backend]:
-        arm = ARMS[len(list(folder.glob("killed *"))) % len(ARMS)]
-        spec, whole = wholes[arm]
+        arm = next(turn)
         number = min(IN_A_ROW, KILLS[backend] - kills)
-        waits = [draw.uniform(0, whole.seconds) for _ in range(number)]
-        ended = trained(backend, data, Path(tempfile.mkdtemp("", "killed ", folder)), spec, waits)
+        waits = [draw.uniform(0, seconds[arm]) for _ in range(number)]
+        place = Path(tempfile.mkdtemp("", "killed ", folder))
+        ended, whole = trained(backend, data, place, specs[arm], waits), wholes[arm]
         kills += ended.kills
+        if not ended.kills:
+            seconds[arm] = min(seconds[arm], ended.seconds)
         row = Row(backend, arm[0], ended.kills, tuple(ended.resumed), ended.result == whole.result)
         print(row, flush=True)
         yield row
@@ -97,7 +103,9 @@ def told(found: list[Row], seed: int) -> str:
         p for p in environment()["packages"]
         if p.split("==")[0] in ("keras", "tensorflow-cpu", "tensorflow_cpu", "torch", "jax")
     )  # fmt: skip
-    return "\n".join([*lines, "", f"{environment()['hardware']['cpu']}, {packages}."]) + "\n"
+    state = f"commit {(code()['commit'] or 'unknown')[:10]}" + ", changed" * bool(code()["dirty"])
+    machine = f"{environment()['hardware']['cpu']}, {packages}; {state}."
+    return "\n".join([*lines, "", machine]) + "\n"
 
 
 if __name__ == "__main__":

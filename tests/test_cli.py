@@ -308,6 +308,23 @@ def test_the_printed_command_is_one_that_a_shell_runs(checked):
 
 
 @once
+def test_a_stranger_s_record_runs_no_code(checked, tmp_path):
+    """Its variables are not those of the process that does it again, nor of the command printed."""
+    store = Store(shutil.copytree(checked[0], tmp_path / "records"))
+    record = min(store.read().values(), key=lambda r: r["key"])
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
+    evil = {"PYTHONPATH": str(tmp_path), "A=1; touch b; C": "2"}
+    around = {**record["circumstances"], "thread_variables": evil}
+    (store.folder / f"{record['key']}.json").unlink()
+    store.add(new_record(record["spec"], record["result"], around))
+    done = reproductions("rerun", record["key"], "--records", store.folder)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "canary").exists()
+    assert "PYTHONPATH" not in done.stdout
+    assert "touch" not in done.stdout
+
+
+@once
 def test_another_result_is_told_where_it_differs(checked, tmp_path):
     """A record that claims one parameter too many, whole in all other ways."""
     store = Store(shutil.copytree(checked[0], tmp_path / "records"))

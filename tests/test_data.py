@@ -6,6 +6,7 @@ import json
 import socket
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -66,9 +67,10 @@ def test_cifar10_looks_as_published(cifar10):
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=2e-3)
 
 
-@given(st.sampled_from(["shape", "dtype", "count", "labels", "negative", "empty"]))
+@given(st.sampled_from(["shape", "dtype", "count", "labels", "negative", "empty", "blank"]))
 def test_damage_is_named(damage):
-    images, labels = np.zeros((20, 32, 32, 3), "uint8"), np.arange(20) % 10
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), "uint8")
+    labels = np.arange(20) % 10
     assert defect(images, labels, 20) is None
     damaged = {
         "shape": (images[:, :31], labels, "not uint8 of"),
@@ -77,9 +79,20 @@ def test_damage_is_named(damage):
         "labels": (images, labels + 1, "from 1 to 10"),
         "negative": (images, labels - 1, "from -1 to 8"),
         "empty": (images, np.where(labels == 3, 4, labels), "label 3"),
+        "blank": (
+            np.where(np.arange(20)[:, None, None, None] == 7, 0, images).astype("uint8"),
+            labels,
+            "1 of them are of one colour",
+        ),
     }
     bad_images, bad_labels, told = damaged[damage]
     assert told in defect(bad_images, bad_labels, len(bad_images) + (damage == "count"))
+
+
+def test_a_test_image_that_is_trained_on_is_named(generated):
+    shared = np.concatenate([generated.train_images[:2], generated.test_images[2:]])
+    with pytest.raises(InputError, match="2 test images are training images, too"):
+        checked(replace(generated, test_images=shared))
 
 
 def test_damaged_data_are_refused(generated):
@@ -171,8 +184,11 @@ class Site(threading.Thread):
     def __init__(self, content):
         from http.server import BaseHTTPRequestHandler, HTTPServer
 
+        site = self
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
+                site.gets += 1
                 self.do_HEAD()
                 self.wfile.write(content)
 
@@ -184,6 +200,7 @@ class Site(threading.Thread):
             def log_message(self, *_): ...
 
         super().__init__(daemon=True)
+        self.gets = 0
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}/cifar-10-binary.tar.gz"
 
@@ -212,6 +229,15 @@ def test_online_the_archive_is_fetched_and_kept(small_archive, monkeypatch):
     assert (fetched.name, fetched.version) == ("cifar10", "binary")
     again = load("cifar10", TIERS["night"])
     assert fingerprint(again) == fingerprint(fetched)
+
+
+@pytest.mark.usefixtures("offline", "without_tensorflow")
+def test_two_at_once_fetch_it_once(small_archive, monkeypatch):
+    with Site(small_archive[0]) as site, ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        found = list(pool.map(lambda _: room.fetch(), range(2)))
+    assert site.gets == 1
+    assert len({fingerprint(data) for data in found}) == 1
 
 
 @pytest.mark.usefixtures("offline", "without_tensorflow")

@@ -8,12 +8,17 @@ import os
 import resource
 import shutil
 import signal
+import threading
 import time
+from functools import partial
+from io import StringIO
 
 import keras
+import numpy as np
 import psutil
 import pytest
 from processes import (
+    STEPS,
     child,
     children_of,
     events,
@@ -24,9 +29,13 @@ from processes import (
     wait_for,
     wait_until,
 )
+from rich.console import Console
 
 from conftest import SMOKE, reproductions
+from reproductions.canonical import key_of
+from reproductions.progress import Plain
 from reproductions.records import Store
+from reproductions.run import Crew
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="faults are injected on PyTorch")
@@ -133,6 +142,40 @@ def test_a_stopped_command_keeps_what_it_has_and_says_how_to_go_on(whole, number
     assert_it_goes_on(tmp_path, whole, "goes on from step")
 
 
+class Told(Plain):
+    """Calls `when` at the first look at the errors of a run that goes on."""
+
+    def __init__(self, runs, when):
+        self.text = StringIO()
+        super().__init__(Console(file=self.text, width=200), runs)
+        self.when = when
+
+    def went_on(self, key, event):
+        super().went_on(key, event)
+        if 0 < event.get("step", 0) < STEPS and "train_error" in event:
+            self.when()
+
+
+def test_when_time_is_up_a_run_in_flight_keeps_a_checkpoint(tmp_path, data, monkeypatch):
+    """The clock rings after the first epoch."""
+    clocks = []
+    monkeypatch.setattr(threading.Timer, "start", lambda clock: clocks.append(clock))
+    spec = spec_for(BACKEND)
+    runs, store = {key_of(spec): spec}, Store(tmp_path / "r")
+    with np.load(data) as arrays:
+        crew = partial(Crew, store, dict(arrays), 2)
+    stopped = Told(runs, lambda: clocks[0].function())
+    assert not crew(stopped).work(runs, 3600)
+    assert clocks[0].interval == 3600
+    assert "kept after step" in stopped.text.getvalue()
+    assert "FAILED" not in stopped.text.getvalue()
+    ended = Told(runs, lambda: None)
+    assert crew(ended).work(runs)
+    assert "goes on from step" in ended.text.getvalue()
+    alone = trained(BACKEND, data, tmp_path / "alone", spec, ())
+    assert store.read()[key_of(spec)]["result"] == alone.result
+
+
 def test_a_second_signal_ends_all_at_once(tmp_path):
     process = start("--records", tmp_path)
     wait_for(process, "started")
@@ -197,6 +240,20 @@ def test_a_full_disk_fails_the_run_and_leaves_the_checkpoints_before(tmp_path, d
     assert again.result == alone.result
 
 
+def test_a_disk_that_is_full_for_some_runs_fails_these_and_the_others_go_on(whole, tmp_path):
+    """Files may have 340 kB: the data have less, and the shallow nets' checkpoints; the deep ones'
+    more.
+    """
+    limit = ("prlimit", "--fsize=340000")
+    done = reproductions(*SMOKE, "--records", tmp_path, before=limit, **EVERY_STEP)
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if "FAILED" in line]
+    assert len(failed) == 2
+    assert all("-56" in line and "File too large" in line for line in failed)
+    assert len(results(tmp_path)) == 2
+    assert_it_goes_on(tmp_path, whole)
+
+
 def test_a_full_disk_leaves_the_report_that_was_there(whole, tmp_path):
     assert reproductions("report", "--records", whole, "--output", tmp_path).returncode == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -252,18 +309,18 @@ def test_a_backend_that_vanishes_fails_the_runs_of_that_time(whole, tmp_path):
     assert_it_goes_on(tmp_path / "r", whole)
 
 
-def test_data_that_vanish_fail_the_runs_that_need_them(whole, tmp_path):
+def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(whole, tmp_path):
+    """A process that has read them goes on; one that is started after does not."""
     (tmp_path / "t").mkdir()
-    process = start("--records", tmp_path / "r", TMPDIR=str(tmp_path / "t"))
-    wait_for(process, "started")
-    (arrays,) = wait_until(lambda: list((tmp_path / "t").glob("*/data.npz")))
+    process = start("--records", tmp_path / "r", TMPDIR=str(tmp_path / "t"), **EVERY_STEP)
+    wait_until(lambda: len(by_run(tmp_path / "r")) == 2)
+    (arrays,) = (tmp_path / "t").glob("*/data.npz")
     arrays.unlink()
-    for one in children_of(process):
-        one.kill()
+    children_of(process)[0].kill()
     said, _ = process.communicate()
     assert process.returncode == 1
-    assert said.count("FAILED") == 4
     assert "No such file" in said
+    assert 1 <= len(results(tmp_path / "r")) == 4 - said.count("FAILED")
     assert_it_goes_on(tmp_path / "r", whole)
 
 

@@ -62,6 +62,11 @@ EQUIVALENT = replace(GREATER, rule="equivalent")
 SOONER = replace(GREATER, rule="sooner", metric="steps to the training loss", margin=0.4)
 
 
+def by_arm(**values):
+    """{arm: values of its seeds} as the judge has them."""
+    return {(arm, seed): v for arm, row in values.items() for seed, v in enumerate(row)}
+
+
 def of(effects):
     """Errors whose effects are as given."""
     return {("a", i): e for i, e in enumerate(effects)} | {
@@ -160,9 +165,6 @@ def test_losing_a_run_never_makes_a_verdict(experiment, diverged, data):
         assert after <= {INCONCLUSIVE, NOT_RUN}
 
 
-SOONER = replace(GREATER, metric="steps to the training loss", rule="sooner", margin=0.4)
-
-
 @given(st.lists(st.floats(0.5, 1.45), min_size=5, max_size=5), st.integers(0, 4))
 def test_a_run_that_never_got_there_is_first_by_the_margin_or_not_at_all(ratios, lost):
     """The slower arm's run lost, the others within a ratio of 1.5: no verdict but INCONCLUSIVE."""
@@ -237,13 +239,26 @@ def test_a_diverged_run_counts_as_every_error_it_may_have():
     assert judge(GREATER, "laptop", of([0.5, 0.6, 0.0]) | {("a", 2): None}).word == INCONCLUSIVE
 
 
+def arms_of(statement, effects, draw):
+    """Values whose effects are as given; of an order the first fall is far, the second in doubt."""
+    if statement.rule == "falling":
+        far = draw.normal(0, 0.02, len(effects))
+        return by_arm(a=0.9 + far, b=0.5 + effects, c=np.full(len(effects), 0.5))
+    if statement.rule == "sooner":
+        return by_arm(a=np.full(len(effects), 100.0), b=100 * np.exp(effects))
+    return of(effects)
+
+
 @pytest.mark.parametrize("tier", TIERS)
-@pytest.mark.parametrize("statement", [GREATER, NOT_INFERIOR])
+@pytest.mark.parametrize(
+    "statement", [GREATER, NOT_INFERIOR, EQUIVALENT, FALLING, SOONER], ids=lambda s: s.rule
+)
 def test_nulls_are_called_reproduced_no_oftener_than_alpha(statement, tier):
     """The true effect is the margin: 1,000 experiments, binomial bound."""
     n, draw = statement.seeds[tier], np.random.default_rng(7)
-    effects = 0.01 + draw.normal(0, 0.02, (1000, n))
-    wrong = sum(judge(statement, tier, of(e)).word == REPRODUCED for e in effects)
+    experiments = statement.margin + draw.normal(0, 0.02, (1000, n))
+    values = (arms_of(statement, effects, draw) for effects in experiments)
+    wrong = sum(judge(statement, tier, some).word == REPRODUCED for some in values)
     assert stats.binomtest(wrong, 1000, statement.alpha, alternative="greater").pvalue > 0.001
 
 
@@ -265,11 +280,6 @@ def test_the_judge_would_be_caught_calling_too_much_reproduced():
 
 
 # --- ordering, equivalence, steps to a loss ---------------------------------------------------
-
-
-def by_arm(**values):
-    """{arm: values of its seeds} as the judge has them."""
-    return {(arm, seed): v for arm, row in values.items() for seed, v in enumerate(row)}
 
 
 STEADY = (0.500, 0.501, 0.499)

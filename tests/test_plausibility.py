@@ -37,16 +37,27 @@ def test_a_run_that_ended_early_is_named():
     assert "is called finished after step 2 of 312" in problem
 
 
-def test_a_record_without_what_training_gives_is_named():
+@pytest.mark.parametrize(
+    ("member", "change", "problem"),
+    [
+        ("result", {"outcome": "polished"}, "is called 'polished'"),
+        ("curves", {"train_error": [0.9, -5]}, "an error that is no share"),
+        ("curves", {"test_error": [0.9, "0"]}, "an error that is no share"),
+        ("curves", {"train_error": [0.5]}, "columns of different lengths"),
+        ("circumstances", {"epochs": {"seconds": []}}, "columns of different lengths"),
+    ],
+)
+def test_what_training_cannot_leave_is_named(member, change, problem):
     record = run()
-    del record["result"]["weights_sha256"]
-    (problem,) = told(record)
-    assert "has no weights_sha256 in its result" in problem
+    (record["result"]["curves"] if member == "curves" else record[member]).update(change)
+    (sentence,) = told(record)
+    assert problem in sentence
 
 
 def test_a_run_that_took_less_than_its_epochs_is_named():
-    (problem,) = told(run(seconds=1.5))
-    assert "took 1.5 seconds, less than its epochs together" in problem
+    for seconds in (1.5, 0):
+        (problem,) = told(run(seconds=seconds))
+        assert f"took {seconds} seconds, less than its epochs together" in problem
 
 
 def test_a_run_better_than_any_paper_s_is_named():

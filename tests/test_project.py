@@ -86,3 +86,17 @@ def test_files_are_small_and_name_no_place():
 def test_constraints_pin_what_pip_would_guess_wrong():
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     assert "torch==2.13.0" in pins
+
+
+@pytest.mark.parametrize("page", ["docs/reliability.md", "SECURITY.md"])
+def test_the_tests_that_hold_promises_exist(page):
+    """By file, and by words of their names."""
+    named = r"((?:`(?:tests/)?test_\w+\.py`(?:, )?)+)(?:: ([^|`;)]+))?"
+    promised = re.findall(named, (ROOT / page).read_text())
+    assert len(promised) >= 5
+    for files, phrases in promised:
+        texts = [(ROOT / "tests" / f).read_text() for f in re.findall(r"test_\w+\.py", files)]
+        names = [name for text in texts for name in re.findall(r"def (test_\w+)", text)]
+        for phrase in phrases.split(",") if phrases else ():
+            words = re.sub(r"\W+", "_", phrase.strip())
+            assert any(words in name for name in names), phrase

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reproductions.canonical import canonical, key_of
@@ -13,8 +13,11 @@ from reproductions.errors import InputError
 from reproductions.files import write_once
 from reproductions.records import Store, new_record, read_record
 
-CIRCUMSTANCES = {"environment": "e" * 64, "threads": 1, "seconds": 2.5}
-SPEC = {"arm": {"name": "plain-20"}, "seed": 0}
+CIRCUMSTANCES = {
+    "commit": "c" * 40, "dirty": None, "environment": "e" * 64, "seconds": 2.5,
+    "started": "2026-11-24T00:00:00+00:00", "threads": 1,
+}  # fmt: skip
+SPEC = {"arm": {"name": "vgg-weights"}, "backend": "torch"}
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -25,7 +28,8 @@ json_values = st.recursive(
 
 
 def record(error=0.5, **circumstances):
-    return new_record(SPEC, {"error": error}, CIRCUMSTANCES | circumstances)
+    result = {"outcome": "computed", "reason": None, "values": {"error": error}}
+    return new_record(SPEC, result, CIRCUMSTANCES | circumstances)
 
 
 @given(json_values)
@@ -43,6 +47,7 @@ def test_what_is_added_is_read(tmp_path):
     assert Store(tmp_path).read() == {key_of(SPEC): record()}
 
 
+@settings(max_examples=1000)
 @given(st.data())
 def test_every_flipped_bit_is_seen(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("flip") / f"{key_of(SPEC)}.json"
@@ -65,6 +70,35 @@ def test_a_record_under_another_name_is_refused(tmp_path):
     path = tmp_path / f"{'0' * 16}.json"
     path.write_bytes(canonical(record()))
     with pytest.raises(InputError, match="does not match its spec"):
+        read_record(path)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "place"),
+    [
+        ("spec", [], "spec"),
+        ("spec", {"arm": "plain-20", "backend": "torch"}, "spec.arm"),
+        ("spec", {**SPEC, "tier": {}}, "spec.seed"),
+        ("result", [], "result"),
+        ("result", {"outcome": "computed", "reason": None}, "result.values"),
+        ("circumstances", [], "circumstances"),
+        ("circumstances", {**CIRCUMSTANCES, "threads": "1"}, "circumstances.threads"),
+    ],
+)
+def test_a_whole_record_of_another_shape_is_refused(tmp_path, member, value, place):
+    members = {**{name: record()[name] for name in ("spec", "result", "circumstances")}}
+    other = new_record(**{**members, member: value})
+    path = tmp_path / f"{other['key']}.json"
+    path.write_bytes(canonical(other))
+    with pytest.raises(InputError, match=f"its {place} is missing or of another type"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("text", ['{"a":NaN}\n', '"\\ud800"\n', "[" * 200_000, "1" * 1_000_001])
+def test_what_is_no_canonical_text_of_that_size_is_damaged(tmp_path, text):
+    path = tmp_path / f"{'0' * 16}.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"damaged: .*; restore it"):
         read_record(path)
 
 

@@ -149,3 +149,28 @@ def test_what_was_being_written_is_no_checkpoint(tmp_path):
     (tmp_path / "00000001").rename(tmp_path / ".00000002.part")
     assert shelf.newest() is None
     assert shelf_of(tmp_path, (2,)).newest().step == 2
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_left_where_it_is(tmp_path):
+    """It may be whole: here a link in a circle stands in its file's place for a while."""
+    shelf = shelf_of(tmp_path, (1, 2))
+    path = tmp_path / "00000002" / "arrays.npz"
+    path.rename(tmp_path / "away")
+    path.symlink_to(path)
+    with pytest.raises(OSError, match="symbolic links"):
+        shelf.newest()
+    path.unlink()
+    (tmp_path / "away").rename(path)
+    assert shelf.newest().step == 2
+
+
+def test_others_may_read_a_checkpoint(tmp_path):
+    (place,) = shelf_of(tmp_path).places()
+    assert place.stat().st_mode & 0o777 == 0o755
+
+
+def test_arrays_that_would_grow_are_refused(tmp_path, monkeypatch):
+    """Compressed zeros under a manifest that is right."""
+    monkeypatch.setattr(np, "savez", np.savez_compressed)
+    with pytest.raises(InputError, match=r"no checkpoint in .* is whole"):
+        shelf_of(tmp_path).newest()

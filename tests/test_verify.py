@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
-from conftest import reproductions
-from reproductions import verify
+from conftest import ROOT, reproductions
+from reproductions import environment, verify
 from reproductions.canonical import canonical
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.environment import code
 from reproductions.plan import wanted
-from reproductions.records import Store, new_record
+from reproductions.records import COMMITTED, Store, new_record
 from reproductions.spec import spec_of
 from reproductions.tiers import TIERS
 
@@ -165,3 +165,43 @@ def test_rules_are_read_from_a_commit_s_own_code(commit):
         json.dumps(verify.rule(statement))
     )
     assert verify.rules_at("0" * 40) == {}
+
+
+def test_a_folder_s_explorations_in_a_commit_are_found_however_it_is_named(monkeypatch):
+    """There are some in the commit of these tests, and none in the first."""
+    monkeypatch.chdir(ROOT)
+    first = subprocess.run(
+        ["git", "rev-list", "--max-parents=0", "HEAD"], capture_output=True, text=True
+    ).stdout.split()[0]
+    for folder in (COMMITTED, COMMITTED.relative_to(ROOT)):
+        assert verify.explored_at(HEAD, folder) >= {*Store(COMMITTED / "explored").read()}
+        assert verify.explored_at(first, folder) == set()
+
+
+def test_a_judged_run_is_no_second_look_at_itself(tmp_path):
+    """Copied with another seed."""
+    store = store_of(tmp_path)
+    (record,) = store.read().values()
+    spec = {**record["spec"], "seed": 2000}
+    Store(tmp_path / "second").keep_environment({"system": "s"})
+    Store(tmp_path / "second").add(new_record(spec, record["result"], record["circumstances"]))
+    assert any("they are one run" in problem for problem in told(store))
+
+
+def test_what_is_no_code_does_not_make_a_tree_dirty(tmp_path, monkeypatch):
+    """Records and documents, in a clone; code does."""
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{ROOT}", tmp_path], check=True)
+
+    def git(*words):
+        return subprocess.run(["git", "-C", tmp_path, *words], capture_output=True).stdout
+
+    monkeypatch.setattr(environment, "git", git)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "record.json").write_text("{}")
+    (tmp_path / "README.md").write_text("")
+    states = [code()["dirty"]]
+    for name in ("reproductions/new.py", "keras_ilsvrc/vgg.py"):
+        (tmp_path / name).write_text("")
+        states.append(code()["dirty"])
+    assert states[0] is None
+    assert len({*states}) == 3

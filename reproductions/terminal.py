@@ -1,13 +1,14 @@
 """What the command line says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from .claims import Trained
 from .data import copy_note
-from .findings import Finding
+from .findings import Finding, Runs
 from .metrics import METRICS
 
 console = Console()
@@ -15,6 +16,8 @@ console = Console()
 
 def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
     """A table of the headline verdicts, over those of `other` findings; without runs a count."""
+    if other:
+        other = [like(one, finding.headline) for one, finding in zip(other, found, strict=True)]
     table = Table(*(Column(name, no_wrap=True) for name in ("claim", "verdict")), "effect", "on")
     for i, finding in enumerate(found):
         if not finding.headline:
@@ -32,6 +35,15 @@ def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = N
         say(note)
     if other and data[0] != data[1]:
         say("The committed verdicts are about other data: compare the words, not the effects.")
+
+
+def like(finding: Finding, head: Runs | None) -> Finding:
+    """The same, its runs at the tier and on the backend of `head` first, if it has any."""
+    if head is None:
+        return finding
+    place = head.group.tier, head.group.backend
+    runs = sorted(finding.runs, key=lambda r: (r.group.tier, r.group.backend) != place)
+    return replace(finding, runs=tuple(runs))
 
 
 def headline_cells(finding: Finding) -> list[str]:

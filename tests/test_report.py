@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +19,7 @@ from reproductions.report.figures import curves_figure, inline
 from reproductions.report.five import RESULTS
 from reproductions.report.view import holm
 from reproductions.spec import Group, group_of, versions
+from reproductions.terminal import like
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
@@ -269,6 +271,16 @@ def test_the_headline_is_on_the_claim_s_backend(tmp_path):
     assert str(first.group) == "laptop · tensorflow · cifar10"
     assert str(others[-1].group) == "smoke · tensorflow · embedded"
     assert len(others) == 3
+
+
+def test_verdicts_are_set_over_those_of_the_same_tier_and_backend(tmp_path):
+    """Not over the other's headline, a higher tier; where it has no such runs, over that."""
+    laptop = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path).read(), {})[0]
+    both = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path, tier="night").read(), {})[0]
+    night = replace(both, runs=both.runs[:1])
+    heads = [like(other, laptop.headline).headline for other in (both, night)]
+    assert [head.group.tier for head in (both.headline, *heads)] == ["night", "laptop", "night"]
+    assert like(both, None) is both
 
 
 def test_records_of_a_tier_that_is_gone_are_superseded(tmp_path):

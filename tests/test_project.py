@@ -91,11 +91,12 @@ def test_constraints_pin_what_pip_would_guess_wrong():
 @pytest.mark.parametrize("page", ["docs/reliability.md", "SECURITY.md"])
 def test_the_tests_that_hold_promises_exist(page):
     """By file, and by words of their names."""
-    named = r"((?:`(?:tests/)?test_\w+\.py`(?:, )?)+)(?:: ([^|`;)]+))?"
+    named = r"((?:`[\w/]*test_\w+\.py`(?:, )?)+)(?:: ([^|`;)]+))?"
+    where = {path.name: path for path in (ROOT / "tests").rglob("test_*.py")}
     promised = re.findall(named, (ROOT / page).read_text())
     assert len(promised) >= 5
     for files, phrases in promised:
-        texts = [(ROOT / "tests" / f).read_text() for f in re.findall(r"test_\w+\.py", files)]
+        texts = [where[name].read_text() for name in re.findall(r"test_\w+\.py", files)]
         names = [name for text in texts for name in re.findall(r"def (test_\w+)", text)]
         for phrase in phrases.split(",") if phrases else ():
             words = re.sub(r"\W+", "_", phrase.strip())

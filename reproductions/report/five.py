@@ -34,9 +34,10 @@ RESULTS = (
     Result(
         title="Depth harms the training of plain nets, and that of residual ones far less",
         text="A plain net of 56 layers ends with a higher training error than one of 20, and "
-        "with a higher test error; shortcuts take away most of the difference. After a few hundred "
-        "steps this is a statement about how nets begin to train, not about where they end: the "
-        "residual net of 56 layers is itself still behind that of 20.",
+        "with a higher test error; shortcuts take away most of the difference. After some hundred "
+        "steps, or a thousand of the paper's 64,000, this is a statement about how nets begin to "
+        "train, not about where they end: the residual net of 56 layers is itself still behind "
+        "that of 20.",
         words={
             ("degradation-plain", "training error"): REPRODUCED,
             ("degradation-plain", "test error"): REPRODUCED,

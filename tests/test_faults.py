@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from functools import partial
@@ -22,6 +23,7 @@ from processes import (
     child,
     children_of,
     events,
+    is_training,
     spec_for,
     start,
     suspend,
@@ -142,18 +144,26 @@ def test_a_stopped_command_keeps_what_it_has_and_says_how_to_go_on(whole, number
     assert_it_goes_on(tmp_path, whole, "goes on from step")
 
 
-class Told(Plain):
-    """Calls `when` at the first look at the errors of a run that goes on."""
+def nothing(): ...
 
-    def __init__(self, runs, when):
+
+class Told(Plain):
+    """Calls `looked` when a run that goes on tells its errors, `recorded` after a record."""
+
+    def __init__(self, runs, looked=nothing, recorded=nothing):
         self.text = StringIO()
         super().__init__(Console(file=self.text, width=200), runs)
-        self.when = when
+        self.looked, self.recorded = looked, recorded
 
     def went_on(self, key, event):
         super().went_on(key, event)
         if 0 < event.get("step", 0) < STEPS and "train_error" in event:
-            self.when()
+            self.looked()
+
+    def ended(self, key, record, problem):
+        super().ended(key, record, problem)
+        if record:
+            self.recorded()
 
 
 def test_when_time_is_up_a_run_in_flight_keeps_a_checkpoint(tmp_path, data, monkeypatch):
@@ -164,12 +174,12 @@ def test_when_time_is_up_a_run_in_flight_keeps_a_checkpoint(tmp_path, data, monk
     runs, store = {key_of(spec): spec}, Store(tmp_path / "r")
     with np.load(data) as arrays:
         crew = partial(Crew, store, dict(arrays), 2)
-    stopped = Told(runs, lambda: clocks[0].function())
+    stopped = Told(runs, looked=lambda: clocks[0].function())
     assert not crew(stopped).work(runs, 3600)
     assert clocks[0].interval == 3600
     assert "kept after step" in stopped.text.getvalue()
     assert "FAILED" not in stopped.text.getvalue()
-    ended = Told(runs, lambda: None)
+    ended = Told(runs)
     assert crew(ended).work(runs)
     assert "goes on from step" in ended.text.getvalue()
     alone = trained(BACKEND, data, tmp_path / "alone", spec, ())
@@ -309,19 +319,29 @@ def test_a_backend_that_vanishes_fails_the_runs_of_that_time(whole, tmp_path):
     assert_it_goes_on(tmp_path / "r", whole)
 
 
-def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(whole, tmp_path):
-    """A process that has read them goes on; one that is started after does not."""
-    (tmp_path / "t").mkdir()
-    process = start("--records", tmp_path / "r", TMPDIR=str(tmp_path / "t"), **EVERY_STEP)
-    wait_until(lambda: len(by_run(tmp_path / "r")) == 2)
-    (arrays,) = (tmp_path / "t").glob("*/data.npz")
-    arrays.unlink()
-    children_of(process)[0].kill()
-    said, _ = process.communicate()
-    assert process.returncode == 1
-    assert "No such file" in said
-    assert 1 <= len(results(tmp_path / "r")) == 4 - said.count("FAILED")
-    assert_it_goes_on(tmp_path / "r", whole)
+def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(
+    tmp_path, data, monkeypatch
+):
+    """Once a run is recorded the data are gone, and the process that had read them, too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def vanish():
+        next(tmp_path.glob("*/data.npz")).unlink()
+        for one in filter(is_training, psutil.Process().children()):
+            one.kill()
+
+    specs = [{**spec_for(BACKEND), "seed": seed} for seed in range(3)]
+    runs, store = {key_of(spec): spec for spec in specs}, Store(tmp_path / "r")
+    with np.load(data) as arrays:
+        crew = partial(Crew, store, dict(arrays), 1)
+    told = Told(runs, recorded=vanish)
+    assert not crew(told).work(runs)
+    assert list(store.read()) == [key_of(specs[0])]
+    assert told.text.getvalue().count("FAILED") == 2
+    assert "was killed by signal 9" in told.text.getvalue()
+    assert "No such file" in told.text.getvalue()
+    assert crew(Told(runs)).work(runs)
+    assert len(store.read()) == 3
 
 
 # --- damage -----------------------------------------------------------------------------------

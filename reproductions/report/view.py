@@ -173,6 +173,7 @@ def second_look(
         f"{look}: {again.verdict.word}, {told_in_short(again)}"
         for look, runs in looked(head, second, explored).items()
         for again in [Finding(finding.claim, finding.statement, (runs,))]
+        if again.verdict.word != NOT_RUN  # its arms may be others' second looks
     ]
 
 

@@ -6,6 +6,7 @@ of both. It is written beside its place, every file synced, and renamed into it.
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from uuid import uuid4
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
 
 from .canonical import canonical, sha256
 from .errors import InputError
@@ -125,19 +127,29 @@ class Shelf:
         try:
             progress = json.loads(files["progress.json"])
             return Checkpoint(progress["step"], arrays_in(files["arrays.npz"]), progress)
-        except (ValueError, KeyError, TypeError, BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, RuntimeError, BadZipFile) as error:
             raise DamagedError(f"{place} is damaged: {error}") from error
 
 
 def arrays_in(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an archive. One that is compressed, and may be of any size, is refused; and
-    objects, which are never unpickled.
-    """
+    """The arrays of an archive, if none is compressed: it might be of any size."""
     with ZipFile(BytesIO(data)) as archive:
         if any(member.compress_type != ZIP_STORED for member in archive.infolist()):
             raise ValueError("its arrays are compressed")
-    with np.load(BytesIO(data), allow_pickle=False) as arrays:
-        return dict(arrays)
+        return {n.removesuffix(".npy"): array_of(archive.read(n)) for n in archive.namelist()}
+
+
+def array_of(data: bytes) -> np.ndarray:
+    """The array in a file of NumPy's, if it is as large as its header says."""
+    file = BytesIO(data)
+    shape, _, dtype = HEADERS[npy.read_magic(file)](file)
+    size = math.prod(shape) * dtype.itemsize
+    if size != len(data) - file.tell() and not dtype.hasobject:  # those are refused below
+        raise ValueError(f"an array of {shape} {dtype} is of another size")
+    return npy.read_array(BytesIO(data), allow_pickle=False)
+
+
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 class DamagedError(InputError):

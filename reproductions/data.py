@@ -198,7 +198,7 @@ def fetch() -> Data:
     """CIFAR-10 from its site, fetched by one process at a time: others wait and find it."""
     try:
         archive_path().parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(archive_path().with_suffix(".lock")):
+        with FileLock(archive_path().with_suffix(".lock"), fallback_to_soft=False):
             data = prepared() or archived() or fetched()
     except InputError:
         raise

@@ -37,7 +37,7 @@ def choose_backend(name: str | None) -> str:
     chosen = name or os.environ.get("KERAS_BACKEND") or (installed or BACKENDS)[0]
     if chosen not in BACKENDS:
         raise InputError(
-            f"there is no backend {chosen!r}: KERAS_BACKEND must be one of {', '.join(BACKENDS)}."
+            f"there is no backend {chosen!r}: it must be one of {', '.join(BACKENDS)}."
         )
     if chosen not in installed:
         raise InputError(
@@ -116,6 +116,16 @@ def code() -> dict[str, str | None]:
     difference = git("diff", "HEAD", "--", *CODE) + untracked
     dirty = hashlib.sha256(difference).hexdigest() if difference else None
     return {"commit": commit.decode().strip() or None, "dirty": dirty}
+
+
+def source() -> str:
+    """The digest of the code as it lies here, whether it is committed or not."""
+    package = find_spec("keras_ilsvrc")
+    folders = (Path(__file__).parent, Path(str(package and package.origin)).parent)
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def git(*words: str) -> bytes:

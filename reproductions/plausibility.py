@@ -16,7 +16,10 @@ def implausible(records: Collection[Record]) -> Iterator[str]:
     """What cannot be, a sentence each."""
     trained = [record for record in records if "tier" in record["spec"]]
     for record in trained:
-        yield from [f"{record['key']} {told}." for told in alone(record)]
+        try:
+            yield from [f"{record['key']} {told}." for told in alone(record)]
+        except TypeError as error:  # of what stands in columns
+            yield f"{record['key']} is no record of training ({error})."
     yield from twins(trained)
     yield from mixed(trained)
 

@@ -19,6 +19,7 @@ CIRCUMSTANCES = {
     "commit": TEXT, "dirty": TEXT, "environment": str, "seconds": NUMBER, "started": str,
     "threads": int,
 }  # fmt: skip
+SPEC: dict[str, Any] = {"spec": {}}
 # What every reader may count on, by where it stands: of a check's record, and of a run's.
 CHECK = {
     "spec": {"arm": {"name": str}, "backend": str},
@@ -33,9 +34,9 @@ RUN = {
     "result": {
         "outcome": str, "reason": TEXT, "initial_sha256": str, "weights_sha256": str,
         "curves": {"epoch": list, "step": list, "train_error": list, "test_error": list},
-        "final": {},
+        "final": {"test_error": (*NUMBER, type(None))},
     },
-    "circumstances": {**CIRCUMSTANCES, "epochs": {"seconds": list}},
+    "circumstances": {**CIRCUMSTANCES, "epochs": {"seconds": list, "images_per_second": list}},
 }  # fmt: skip
 
 
@@ -160,7 +161,9 @@ def read_record(path: Path) -> Record:
         problem = "its SHA-256 does not match"
     elif record["key"] != key_of(record["spec"]) or path.stem.split("-")[0] != record["key"]:
         problem = "its name or key does not match its spec"
-    elif place := misfit(record, RUN if "tier" in record["spec"] else CHECK):
+    elif place := misfit(record, SPEC) or misfit(
+        record, RUN if "tier" in record["spec"] else CHECK
+    ):
         problem = f"its {place} is missing or of another type"
     else:
         return record

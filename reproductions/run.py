@@ -22,7 +22,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from .canonical import canonical
-from .environment import available_cores, code, environment, threads_environment, versions
+from .environment import (
+    available_cores,
+    code,
+    environment,
+    source,
+    threads_environment,
+    versions,
+)
 from .errors import InputError
 from .files import listed
 from .records import Record, Store, new_record
@@ -40,6 +47,9 @@ class Listener(Protocol):
 
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
+
+# Of this process; checkpoints and further processes must be of the same.
+CODE = source()
 
 Kind = tuple[str, str]  # a backend, and the module that its process runs
 
@@ -105,10 +115,9 @@ class Crew:
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
         self.threads = threads_environment(max(1, available_cores() // jobs))
-        self.environment, self.code = environment(), code()
-        # Of one state of the code too, which the record names.
+        self.environment = environment()
         surroundings = {
-            **versions(self.environment), **self.code, "threads": self.threads["OMP_NUM_THREADS"],
+            **versions(self.environment), "code": CODE, "threads": self.threads["OMP_NUM_THREADS"],
         }  # fmt: skip
         self.checkpoints = store.folder / "checkpoints"
         self.words = str(self.checkpoints), json.dumps(surroundings)
@@ -127,7 +136,7 @@ class Crew:
             "thread_variables": self.threads,
             "jobs": self.jobs,
             "environment": self.store.keep_environment(self.environment),
-            **self.code,
+            **code(),
         }
         with tempfile.TemporaryDirectory(prefix="reproductions-") as folder:
             np.savez(Path(folder) / "data.npz", allow_pickle=False, **self.arrays)
@@ -233,7 +242,7 @@ class Crew:
                     return worker
                 self.workers.discard(worker)
                 worker.end()
-            if code() != self.code:  # it would import what is there now
+            if source() != CODE:  # it would import what is there now
                 raise InputError("the code was changed meanwhile: start the command again.")
             worker = Worker(kind, folder, self.threads, *self.words)
             self.workers.add(worker)

@@ -82,7 +82,7 @@ RESULTS = (
         figure="bn-shift",
     ),
     Result(
-        title="Normalization makes gradients of one size for sigmoids, not for ReLUs",
+        title="In twenty layers normalization evens out gradients of sigmoids, not of ReLUs",
         text="With sigmoids and no normalization the gradient loses eight decades in twenty "
         "layers, and the net never leaves chance; normalization mends it. With ReLUs and "
         "weights drawn after He et al. normalization turns the fault around: before the first step "
@@ -90,8 +90,8 @@ RESULTS = (
         "twenty layers and over thirtyfold in fifty-six, and with it larger, over tenfold and over "
         "two thousandfold. In training twenty layers with it are a little nearer to one "
         "size, by less than half a decade. Fifty-six without it never leave chance at the "
-        "learning rate of the others, and their gradient goes on vanishing: what normalization "
-        "does against that is not judged here.",
+        "learning rate of the others; on four of five seeds they die, and their gradient is zero "
+        "at both ends. What normalization does against that is not judged here.",
         words={
             ("bn-vanishing", "sigmoid at the start"): REPRODUCED,
             ("bn-vanishing", "sigmoid in training"): REPRODUCED,

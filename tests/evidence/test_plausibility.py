@@ -44,6 +44,8 @@ def test_a_run_that_ended_early_is_named():
         ("curves", {"train_error": [0.9, -5]}, "an error that is no share"),
         ("curves", {"test_error": [0.9, "0"]}, "an error that is no share"),
         ("curves", {"train_error": [0.5]}, "columns of different lengths"),
+        ("curves", {"train_loss": 5}, "is no record of training"),
+        ("result", {"final": {"test_error": "0.5"}}, "is no record of training"),
         ("circumstances", {"epochs": {"seconds": []}}, "columns of different lengths"),
     ],
 )

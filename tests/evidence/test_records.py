@@ -77,6 +77,8 @@ def test_a_record_under_another_name_is_refused(tmp_path):
     ("member", "value", "place"),
     [
         ("spec", [], "spec"),
+        ("spec", 5, "spec"),
+        ("spec", None, "spec"),
         ("spec", {"arm": "plain-20", "backend": "torch"}, "spec.arm"),
         ("spec", {**SPEC, "tier": {}}, "spec.seed"),
         ("result", [], "result"),

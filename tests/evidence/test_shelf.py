@@ -1,16 +1,19 @@
 """Checkpoints as files: whole or not used."""
 
 import hashlib
+import io
 import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib import format as npy
 
 from reproductions.canonical import canonical, sha256
 from reproductions.checkpoint import Checkpoint, Shelf
@@ -167,6 +170,21 @@ def test_a_checkpoint_that_cannot_be_read_now_is_left_where_it_is(tmp_path):
 def test_others_may_read_a_checkpoint(tmp_path):
     (place,) = shelf_of(tmp_path).places()
     assert place.stat().st_mode & 0o777 == 0o755
+
+
+def test_arrays_that_lie_of_their_size_are_refused(tmp_path, monkeypatch):
+    """Of 128 TiB, by a header under a manifest that is right."""
+
+    def lying(file, **_):
+        header = io.BytesIO()
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (2**45,)}
+        npy.write_array_header_1_0(header, shape)
+        with ZipFile(file, "w") as archive:
+            archive.writestr("model/a.npy", header.getvalue())
+
+    monkeypatch.setattr(np, "savez", lying)
+    with pytest.raises(InputError, match=r"no checkpoint in .* is whole"):
+        shelf_of(tmp_path).newest()
 
 
 def test_arrays_that_would_grow_are_refused(tmp_path, monkeypatch):

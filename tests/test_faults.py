@@ -34,6 +34,7 @@ from processes import (
 from rich.console import Console
 
 from conftest import SMOKE, reproductions
+from reproductions import run
 from reproductions.canonical import key_of
 from reproductions.progress import Plain
 from reproductions.records import Store
@@ -342,6 +343,16 @@ def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(
     assert "No such file" in told.text.getvalue()
     assert crew(Told(runs)).work(runs)
     assert len(store.read()) == 3
+
+
+def test_no_process_is_started_once_the_code_was_changed(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(run, "source", lambda: "another")
+    spec = spec_for(BACKEND)
+    told = Told({key_of(spec): spec})
+    with np.load(data) as arrays:
+        assert not Crew(Store(tmp_path), dict(arrays), 1, told).work({key_of(spec): spec})
+    assert "the code was changed meanwhile: start the command again" in told.text.getvalue()
+    assert not Store(tmp_path).read()
 
 
 # --- damage -----------------------------------------------------------------------------------

@@ -159,7 +159,8 @@ def trained(backend: str, data: Path, shelves: Path, spec: Spec, waits: Sequence
             ended.resumed += [first["resumed"]] if "resumed" in first else []
             began = time.monotonic()
             if wait is not None:
-                time.sleep(wait)
+                with suppress(subprocess.TimeoutExpired):  # it may end before
+                    process.wait(wait)
                 process.send_signal(signal.SIGKILL)
             *_, last = (first, *told)
             ended.seconds = time.monotonic() - began

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import TIMEOUT_MAX
 from typing import Any, Protocol
@@ -48,8 +48,8 @@ class Listener(Protocol):
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
 
-# Of this process; checkpoints and further processes must be of the same.
-CODE = source()
+# Of this process' first crew; checkpoints and further processes must be of the same.
+first_source = cache(source)
 
 Kind = tuple[str, str]  # a backend, and the module that its process runs
 
@@ -117,8 +117,10 @@ class Crew:
         self.threads = threads_environment(max(1, available_cores() // jobs))
         self.environment = environment()
         surroundings = {
-            **versions(self.environment), "code": CODE, "threads": self.threads["OMP_NUM_THREADS"],
-        }  # fmt: skip
+            **versions(self.environment),
+            "code": first_source(),
+            "threads": self.threads["OMP_NUM_THREADS"],
+        }
         self.checkpoints = store.folder / "checkpoints"
         self.words = str(self.checkpoints), json.dumps(surroundings)
         self.workers: set[Worker] = set()
@@ -242,7 +244,7 @@ class Crew:
                     return worker
                 self.workers.discard(worker)
                 worker.end()
-            if source() != CODE:  # it would import what is there now
+            if source() != first_source():  # it would import what is there now
                 raise InputError("the code was changed meanwhile: start the command again.")
             worker = Worker(kind, folder, self.threads, *self.words)
             self.workers.add(worker)

@@ -74,9 +74,11 @@ def resnet50(package: str, **options: Any) -> keras.Model:
     return room.ResNet50(weights=None, **options)
 
 
-def infer_resnet50(*, package: str = "ours", batch: int = 1, calls: int = 10) -> Round:
-    """predict_on_batch of ResNet50; "folded" is loaded, as a service does, from its file."""
-    model = folded_resnet50() if package == "folded" else resnet50(package)
+def infer_resnet50(*, package: str = "folded", batch: int = 1, calls: int = 10) -> Round:
+    """predict_on_batch of ResNet50, loaded, as a service does, from its file."""
+    model = loaded_resnet50(package)
+    if package == "folded":
+        inference.lay_out_kernels(model)
     x = noise(batch, 224)
     if keras.config.image_data_format() == "channels_first":
         x = x.transpose(0, 3, 1, 2)
@@ -89,16 +91,22 @@ def infer_resnet50(*, package: str = "ours", batch: int = 1, calls: int = 10) ->
     return predict
 
 
-def folded_resnet50() -> keras.Model:
-    """Folded and saved by another process, loaded here."""
+MAKES = {
+    "folded": "keras_ilsvrc.inference.fold_batch_norm(keras_ilsvrc.ResNet50("
+    "kernel_initializer='glorot_uniform'))",
+    "keras.applications": "keras.applications.ResNet50(weights=None)",
+}
+
+
+def loaded_resnet50(package: str) -> keras.Model:
+    """Made and saved by another process, loaded here."""
     script = (
         "import sys, keras, keras_ilsvrc\n"
         f"keras.config.set_image_data_format('{keras.config.image_data_format()}')\n"
-        "model = keras_ilsvrc.ResNet50(kernel_initializer='glorot_uniform')\n"
-        "keras_ilsvrc.inference.fold_batch_norm(model).save(sys.argv[1])"
+        f"{MAKES[package]}.save(sys.argv[1])"
     )
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "folded.keras"
+        file = Path(folder) / "resnet50.keras"
         subprocess.run([sys.executable, "-c", script, str(file)], check=True)
         return keras.models.load_model(file)
 

@@ -8,9 +8,12 @@ from reproductions.backends import DATA_FORMATS
 from .compare import compare
 from .process import Contestant, workers
 
-BACKENDS = ("tensorflow",)
+BACKENDS = ("tensorflow", "torch")
 CASES: list[tuple[str, dict[str, Any], int | None]] = [
-    *((f"batch {n}", {"batch": n, "steps": max(4, 640 // n)}, None) for n in (1, 8, 64)),
+    *(
+        (f"batch {n}", {"batch": n, "steps": max(4, 640 // n)}, None)
+        for n in (1, 2, 4, 8, 16, 32, 64)
+    ),
     *((f"depth {n}", {"depth": n, "steps": 4}, None) for n in (20, 110)),
     *((f"width {n}", {"width": n, "steps": 4}, None) for n in (8, 64)),
     ("1 core", {"steps": 6}, 1),

@@ -80,8 +80,11 @@ def hardware() -> dict[str, Any]:
     import cpuinfo
     import psutil
 
+    cpu = cpuinfo.get_cpu_info()
+    # Clouds sell several generations, of unlike kernels and bits, under one brand.
+    kind = [f"{name} {cpu[name]}" for name in ("family", "model") if name in cpu]
     return {
-        "cpu": cpuinfo.get_cpu_info().get("brand_raw", "unknown"),
+        "cpu": ", ".join([cpu.get("brand_raw", "unknown"), *kind]),
         "cores": available_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": gpus(),

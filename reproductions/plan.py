@@ -89,6 +89,25 @@ def minutes(spec: Spec, known: Collection[Mapping[str, Any]]) -> float | None:
     return statistics.mean(times[min(times)]) / 60 if times else None
 
 
+def paced(elsewhere: Collection[Record], here: Collection[Mapping[str, Any]]) -> list[Record]:
+    """Records of another machine, in seconds as of this one: by the training runs that both made,
+    whatever their seeds; as they are where there are none.
+    """
+    pairs = [
+        (mine["circumstances"]["seconds"], other["circumstances"]["seconds"])
+        for mine in here
+        for other in elsewhere
+        if "tier" in mine["spec"] and but_seed(mine["spec"]) == but_seed(other["spec"])
+    ]
+    pace = sum(mine for mine, _ in pairs) / sum(other for _, other in pairs) if pairs else 1.0
+
+    def taken(record: Record) -> Record:
+        around = record["circumstances"]
+        return {**record, "circumstances": {**around, "seconds": pace * around["seconds"]}}
+
+    return [taken(record) for record in elsewhere]
+
+
 def but_seed(spec: Spec) -> Spec:
     return {name: value for name, value in spec.items() if name != "seed"}
 

@@ -335,3 +335,71 @@ def test_only_functional_models_can_be_copied():
     for model in (keras.Sequential([image, layers.Flatten()]), nested):
         with pytest.raises(ValueError, match=r"functional|models for layers"):
             inference.plain(model)
+
+
+# --- kernels in memory ---------------------------------------------------------------------------
+
+CONVOLUTIONS = {
+    "grouped": lambda: layers.Conv2D(6, (3, 2), groups=2),
+    "dilated": lambda: layers.Conv2D(4, 3, dilation_rate=2, data_format="channels_last"),
+    "depthwise": lambda: layers.DepthwiseConv2D(3, depth_multiplier=2),
+    "separable": lambda: layers.SeparableConv2D(5, 3),
+    "transposed": lambda: layers.Conv2DTranspose(5, 3, strides=2),
+}
+
+
+def followed(make, seed):
+    image = keras.Input((6, 6, 4))
+    rest = layers.Dense(3)(layers.Flatten()(layers.Conv2D(5, 3, padding="same")(make()(image))))
+    return scramble(keras.Model(image, rest), seed)
+
+
+def read_in_place(kernel):
+    """Whether what PyTorch is given of a kernel lies in memory in the order it reads."""
+    import torch
+
+    view = kernel.value.permute(3, 2, 0, 1)
+    return view.is_contiguous(memory_format=torch.channels_last)
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(sorted(CONVOLUTIONS)), st.integers(0, 9))
+def test_laid_out_kernels_are_the_same_weights_and_train_alike(kind, seed):
+    model, laid = followed(CONVOLUTIONS[kind], seed), followed(CONVOLUTIONS[kind], seed)
+    inference.lay_out_kernels(laid)
+    for x in (model, laid):
+        x.compile("adam", "mse")
+    for _ in range(2):  # the second after a step
+        assert difference(model, laid, noise(2, 6, 6, 4)) <= 1e-5
+        for a, b in zip(model.get_weights(), laid.get_weights(), strict=True):
+            assert a.shape == b.shape
+            assert np.allclose(a, b, atol=1e-5)
+        for x in (model, laid):
+            x.train_on_batch(noise(8, 6, 6, 4, seed=1), noise(8, 3, seed=2))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's order")
+def test_pytorch_reads_laid_out_kernels_where_they_lie(tmp_path):
+    model = followed(CONVOLUTIONS["grouped"], 0)
+    kernels = [w for w in model.weights if len(w.shape) == 4]
+    assert not any(map(read_in_place, kernels))
+    inference.lay_out_kernels(keras.Sequential([keras.Input((6, 6, 4)), model]))
+    assert all(map(read_in_place, kernels))
+    model.compile("sgd", "mse")
+    model.train_on_batch(noise(8, 6, 6, 4), noise(8, 3))
+    assert all(map(read_in_place, kernels))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert all(map(np.array_equal, model.get_weights(), again.get_weights()))
+
+
+def test_a_folded_model_s_kernels_are_laid_out():
+    folded = inference.fold_batch_norm(network(under("a", conv(4, 3), norm()), conv(4, 3)))
+    kernels = [w for w in folded.weights if len(w.shape) == 4]
+    assert keras.backend.backend() != "torch" or all(map(read_in_place, kernels))
+
+
+def test_what_has_no_kernels_yet_is_refused():
+    for wrong in (keras.Sequential([layers.Dense(1)]), "ResNet50"):
+        with pytest.raises(ValueError, match=r"a built keras.Model, not"):
+            inference.lay_out_kernels(wrong)

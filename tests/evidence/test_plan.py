@@ -1,9 +1,12 @@
 """What is owed, in which order, and how long it takes."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
 from reproductions.claims import CLAIMS
-from reproductions.plan import effort, minutes, shortest_first, wanted
+from reproductions.plan import effort, minutes, paced, shortest_first, wanted
 from reproductions.records import new_record
 from reproductions.spec import spec_of
 from reproductions.tiers import TIERS
@@ -29,6 +32,16 @@ def test_else_the_nearest_in_effort_is_scaled():
     guess = minutes(spec_of("plain-110", LAPTOP, 0, "torch", CIFAR), known)
     factor = effort(spec_of("plain-110", LAPTOP, 0, "torch", CIFAR)) / effort(known[0]["spec"])
     assert guess == 10 * factor
+
+
+@given(st.floats(0.1, 10), st.sampled_from([0, 7]))
+def test_runs_made_here_set_the_pace_of_records_of_elsewhere(pace, seed):
+    elsewhere = [timed("plain-20", 0, 60), timed("plain-56", 0, 600)]
+    others = [timed("plain-20", 0, 1, watched="losses"), timed("plain-20", 0, 1, "jax")]
+    here = [timed("plain-20", seed, 60 * pace)]
+    spec = spec_of("plain-56", LAPTOP, 1, "torch", CIFAR)
+    assert minutes(spec, paced(elsewhere, here)) == pytest.approx(10 * pace)
+    assert paced(elsewhere, []) == paced(elsewhere, others) == elsewhere
 
 
 def test_the_shortest_run_is_first_and_seeds_stay_together():

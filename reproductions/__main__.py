@@ -259,10 +259,13 @@ def verify(records: Path) -> None:
         say(problem)
     if found:
         sys.exit(1)
-    judged, explored, second = (
-        len(Store(path).read()) for path in (records, records / "explored", records / "second")
+    judged, explored, second, anew = (
+        len(Store(records / name).read()) for name in ("", "explored", "second", "anew")
     )
-    say(f"{records}: {judged} records, {explored} explored, {second} of second looks: all is well.")
+    say(
+        f"{records}: {judged} records, {explored} explored, {second} of second looks, {anew} made "
+        f"anew: all is well."
+    )
 
 
 # --- what the verbs share -----------------------------------------------------------------------

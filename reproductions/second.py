@@ -1,5 +1,6 @@
-"""A second look at a verdict: its runs again on seeds kept apart, at its learning rates and at a
-third of them. It is told beside the verdict and decides nothing.
+"""What is told beside a verdict and decides nothing. A second look: its runs again on seeds kept
+apart, at its learning rates and at a third of them. And the very same runs, made anew on a machine
+that rounds otherwise.
 """
 
 from collections.abc import Mapping
@@ -53,3 +54,9 @@ def looked(
         if present:
             found[look] = Runs(runs.statement, runs.group, present, len(specs))
     return found
+
+
+def made_anew(runs: Runs, anew: Mapping[str, Record]) -> Runs:
+    """The same runs as made on another machine, those that were."""
+    present = {pair: anew[r["key"]] for pair, r in runs.records.items() if r["key"] in anew}
+    return Runs(runs.statement, runs.group, present, runs.planned)

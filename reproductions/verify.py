@@ -38,15 +38,15 @@ print(json.dumps({{
 
 
 def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
-    """What is wrong with the records in a folder, in its `explored` and its `second`, and with the
-    rates that it shares with the committed ones, a sentence each; nothing if all is well.
+    """What is wrong with the records in a folder, in its `explored`, `second` and `anew`, and with
+    the rates that it shares with the committed ones, a sentence each; nothing if all is well.
     """
-    stores = [Store(folder), Store(folder / "explored"), Store(folder / "second")]
+    stores = [Store(folder / name) for name in ("", "explored", "second", "anew")]
     unread = [told for store in stores for told in damaged(store)]
     yield from unread
     if unread:
         return
-    records, explored, second = (store.read() for store in stores)
+    records, explored, second, anew = (store.read() for store in stores)
     every = [r for store in stores for r in (*store.read().values(), *store.others())]
     for record in every:
         if record["circumstances"]["dirty"]:
@@ -60,6 +60,8 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         for key, record in some.items():
             if record["spec"]["seed"] < least:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
+    for key in anew.keys() - records.keys():
+        yield f"{key} in anew is no run that is judged."
     if not git("rev-parse", "HEAD"):
         yield "This is no git checkout: whether rules are older than their runs cannot be seen."
         return

@@ -27,15 +27,15 @@ FLAGSHIP = "degradation-difference"
 
 def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, ...]:
     """Write REPORT.html, REPORT.md, FOUND.md and figures/ from the records of `store`, from second
-    looks beside them, and from what was explored before; return the pages.
+    looks and runs made anew beside them, and from what was explored before; return the pages.
     """
     records, others = store.read(), store.others()
-    second = Store(store.folder / "second").read()
+    second, anew = (Store(store.folder / name).read() for name in ("second", "anew"))
     found = findings(CLAIMS.values(), records, explored)
     drawn = figures.drawn(found)
     save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
-    told = context(found, records, explored, second, known, others)
+    told = context(found, records, explored, second, anew, known, others)
     texts = {
         "REPORT.html": page(told, drawn),
         "REPORT.md": markdown("report.md.jinja", told, drawn),
@@ -59,6 +59,7 @@ def context(
     records: Mapping[str, Record],
     explored: Mapping[str, Record],
     second: Mapping[str, Record],
+    anew: Mapping[str, Record],
     known: Mapping[str, Any],
     others: list[Record],
 ) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def context(
         "records": records,
         "explored": explored,
         "second": second,
+        "anew": anew,
         "superseded": old,
         "further": records.keys() - judged(found) - old.keys(),
         "others": others,

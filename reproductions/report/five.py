@@ -67,10 +67,12 @@ RESULTS = (
     Result(
         title="Batch normalization speeds up training, and less shift is not shown to be why",
         text="The net with normalization comes to a given loss in fewer steps, each net at its "
-        "best learning rate. The inputs of its layers do drift less. But a layer's gradient before "
-        "and after the layers below have moved, the other measure of the shift, is less alike with "
-        "normalization than without. Random shifts behind it make inputs drift more than without "
-        "any normalization, and seem to cost some of the speed; whether all of it is left open.",
+        "best learning rate; a ratio of 1.5 is shown on one machine, and on another, which "
+        "rounds otherwise, left open. The inputs of its layers do drift less. But a layer's "
+        "gradient before and after the layers below have moved, the other measure of the "
+        "shift, is less alike with normalization than without. Random shifts behind it make "
+        "inputs drift more than without any normalization, and seem to cost some of the speed; "
+        "whether all of it is left open.",
         words={
             ("bn-faster", "steps"): REPRODUCED,
             ("bn-shift", "drift"): REPRODUCED,

@@ -14,7 +14,7 @@ from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS, Metric
 from ..records import Record
-from ..second import looked
+from ..second import looked, made_anew
 from ..sweep import SEEDS, chosen, settings
 
 # Refutations are printed first.
@@ -175,6 +175,28 @@ def second_look(
         for again in [Finding(finding.claim, finding.statement, (runs,))]
         if again.verdict.word != NOT_RUN  # its arms may be others' second looks
     ]
+
+
+def anew_on_another_machine(finding: Finding, anew: Mapping[str, Record]) -> Finding | None:
+    """The finding of the same runs made anew, if all of them were."""
+    head = finding.headline
+    if not isinstance(finding.statement, Trained) or not head:
+        return None
+    runs = made_anew(head, anew)
+    return Finding(finding.claim, finding.statement, (runs,)) if runs.complete else None
+
+
+def steady(found: Sequence[Finding], anew: Mapping[str, Record]) -> str:
+    """How many verdicts are the same where their runs were made anew."""
+    pairs = [(f, again) for f in found if (again := anew_on_another_machine(f, anew))]
+    words = [{f.verdict.word, again.verdict.word} for f, again in pairs]
+    same = sum(len(pair) == 1 for pair in words)
+    opposite = words.count({REPRODUCED, CONTRADICTED})
+    return (
+        f"The runs of {len(pairs)} verdicts were made anew on another machine, which rounds "
+        f"otherwise, so that nothing is equal to the bit after the first steps: {same} verdicts "
+        f"are the same, and {opposite} the opposite."
+    ) * bool(pairs)
 
 
 def must_be(rule: Any) -> str:

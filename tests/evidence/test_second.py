@@ -1,4 +1,6 @@
-"""A second look: seeds kept apart, at the same learning rates and at a third of them."""
+"""Second looks, on seeds kept apart, at the same learning rates and at a third of them; runs made
+anew.
+"""
 
 from test_report import group, made
 
@@ -6,7 +8,7 @@ from reproductions.claims import CLAIMS
 from reproductions.findings import Finding, runs_in
 from reproductions.plan import runs_of
 from reproductions.report import view
-from reproductions.second import FIRST, looked, looks
+from reproductions.second import FIRST, looked, looks, made_anew
 
 CLAIM = CLAIMS["degradation-plain"]
 STATEMENT = CLAIM.trained[0]
@@ -49,3 +51,29 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
     one_arm = {k: r for k, r in records.items() if r["spec"]["arm"]["name"] == "plain-56"}
     for some in ({}, one_arm):
         assert view.second_look(finding, some, {}) == []
+
+
+def judged_as(deep):
+    """Records of the statement's runs: plain-20 at 0.5, plain-56 at `deep`."""
+    return {
+        record["key"]: record
+        for (arm, seed), spec in runs_of(STATEMENT, GROUP, {}).items()
+        for record in [made(spec, deep + seed % 2 / 1000 if arm == "plain-56" else 0.5)]
+    }
+
+
+def test_runs_made_anew_are_judged_by_the_same_rule_and_told_where_the_word_differs():
+    first = judged_as(0.8)
+    finding = Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, first, {}),))
+    for deep, word in ((0.7, "REPRODUCED"), (0.3, "CONTRADICTED")):
+        anew = judged_as(deep)
+        assert made_anew(finding.runs[0], anew).verdict.word == word
+        assert view.anew_on_another_machine(finding, anew).verdict.word == word
+        told = view.steady([finding], anew)
+        assert "The runs of 1 verdicts" in told
+        assert ("1 verdicts are the same, and 0 the opposite" in told) == (word == "REPRODUCED")
+        assert ("0 verdicts are the same, and 1 the opposite" in told) == (word == "CONTRADICTED")
+    anew.popitem()
+    for lacking in (anew, {}):
+        assert view.anew_on_another_machine(finding, lacking) is None
+        assert view.steady([finding], lacking) == ""

@@ -130,6 +130,14 @@ def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, fir
     assert f"has seed 2, but those here begin at {first}" in problem
 
 
+def test_only_judged_runs_are_made_anew(tmp_path):
+    store = store_of(tmp_path, seeds=(0,))
+    store_of(tmp_path / "anew", seeds=(0, 1))
+    (problem,) = told(store)
+    assert "in anew is no run that is judged" in problem
+    assert problem.split()[0] not in store.read()
+
+
 @given(st.integers(0), st.integers(0, 7))
 def test_one_flipped_bit_is_named(tmp_path_factory, position, bit):
     folder = tmp_path_factory.mktemp("flipped")
@@ -150,7 +158,7 @@ def test_the_command_says_which_and_exits_with_1(tmp_path):
     store_of(tmp_path / "good")
     done = reproductions("verify", "--records", tmp_path / "good")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 records, 0 explored, 0 of second looks: all is well" in done.stdout
+    assert "1 records, 0 explored, 0 of second looks, 0 made anew: all is well" in done.stdout
     done = reproductions("verify", "--records", tmp_path / "none")
     assert done.returncode == 2
     assert "there is no folder" in done.stderr

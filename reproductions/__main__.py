@@ -98,6 +98,8 @@ def plan(chosen: Chosen) -> None:
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
     days = f", or {total / 1440:.0f} days" if total > 2 * 1440 else ""
     say(f"Estimated minutes, {chosen.jobs} at a time: {about}{days}.")
+    if runs and not any("tier" in record["spec"] for record in present.values()):
+        say("That is at the pace of the committed records; runs made here will correct it.")
 
 
 @app.command()

@@ -5,7 +5,7 @@
 catalog     list_models, get_model, entry: the networks by name, with their papers' figures
 cifar       the papers' networks for 32 x 32 images
 anatomy     profile, stages, features: what a graph says of itself; backbones
-inference   drop_auxiliary, fold_batch_norm; plain: in Keras' own layers
+inference   drop_auxiliary, fold_batch_norm, lay_out_kernels; plain: Keras' layers
 pretrained  load, save: trained weights of other zoos, strictly; their images' scale
 blocks      the vocabulary, for networks of your own
 layers      BatchNormalization on the backends' kernels, LocalResponseNormalization

@@ -93,13 +93,12 @@ def paced(elsewhere: Collection[Record], here: Collection[Mapping[str, Any]]) ->
     """Records of another machine, in seconds as of this one: by the training runs that both made,
     whatever their seeds; as they are where there are none.
     """
-    pairs = [
-        (mine["circumstances"]["seconds"], other["circumstances"]["seconds"])
-        for mine in here
-        for other in elsewhere
-        if "tier" in mine["spec"] and but_seed(mine["spec"]) == but_seed(other["spec"])
-    ]
-    pace = sum(mine for mine, _ in pairs) / sum(other for _, other in pairs) if pairs else 1.0
+    mine, theirs = (
+        [(but_seed(r["spec"]), r["circumstances"]["seconds"]) for r in some if "tier" in r["spec"]]
+        for some in (here, elsewhere)
+    )
+    pairs = [(a, b) for one, a in mine for other, b in theirs if one == other]
+    pace = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else 1.0
 
     def taken(record: Record) -> Record:
         around = record["circumstances"]

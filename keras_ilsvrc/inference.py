@@ -255,7 +255,7 @@ def alike(layer: keras.layers.Layer, other: keras.layers.Layer) -> bool:
 
 
 def lay_out_kernels(model: keras.Model) -> None:
-    """Lay the kernels of convolutions in memory as PyTorch reads them, for a CPU.
+    """Lay kernels of convolutions, all weights of four axes, as PyTorch reads them, for a CPU.
 
     Keras keeps a kernel as (height, width, inputs, outputs) and gives PyTorch a transposed view,
     which PyTorch copies at every call: for one image, a third of ResNet50's time. Afterwards the

@@ -15,13 +15,14 @@ import psutil
 from rich.table import Column, Table
 
 from .arms import ARMS
-from .choices import Chosen, choosing_runs, folder, known_in, records_option
+from .choices import Chosen, choosing_runs, folder, records_option
 from .claims import CLAIMS, Computed, OnImageNet, Statement, Trained
 from .environment import choose_backend, environment
 from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, runs_in
-from .plan import alone, owed, runs_of, shortest_first
+from .pace import anew, committed, in_folder, known_anew, known_in, paces, shortest_first
+from .plan import owed, runs_of, timed
 from .progress import listener
 from .records import COMMITTED, Record, Store, explored_in
 from .rerun import command, differences
@@ -91,15 +92,30 @@ def plan(chosen: Chosen) -> None:
         table.add_row(key, spec["arm"]["name"], seed, spec["backend"], shown)
     if runs:
         console.print(table)
-    guesses = [estimate for estimate in estimates.values() if estimate is not None]
-    total = sum(guesses) / chosen.jobs
-    about = "unknown" if len(guesses) < len(runs) else f"{total:.0f}" if total >= 1 else "under 1"
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
+    say(f"Estimated minutes, {chosen.jobs} at a time: {about(estimates, chosen.jobs)}.")
+    trains = any("tier" in spec for spec in runs.values())
+    if trains and chosen.backend not in paces(committed(), in_folder(chosen.records)):
+        say(f"That is at the pace of the committed records{elsewhere(runs, chosen)}; runs made "
+            "here will tell.")  # fmt: skip
+
+
+def elsewhere(runs: Mapping[str, Spec], chosen: Chosen) -> str:
+    """The minutes at the pace of the machine on which committed runs were made anew, if known."""
+    if chosen.backend not in paces(committed(), anew()):
+        return ""
+    minutes = about(shortest_first(runs, known_anew()), chosen.jobs)
+    return f", which is one machine's; at another's, of {COMMITTED.name}/anew, {minutes}"
+
+
+def about(estimates: Mapping[str, float | None], jobs: int) -> str:
+    """The minutes of all of them, so many at a time."""
+    if None in estimates.values():
+        return "unknown"
+    total = sum(filter(None, estimates.values())) / jobs
     days = f", or {total / 1440:.0f} days" if total > 2 * 1440 else ""
-    say(f"Estimated minutes, {chosen.jobs} at a time: {about}{days}.")
-    if runs and not any("tier" in record["spec"] for record in present.values()):
-        say("That is at the pace of the committed records; runs made here will correct it.")
+    return f"{total:.0f}{days}" if total >= 1 else "under 1"
 
 
 @app.command()
@@ -132,9 +148,10 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     if runs:
         with progress:
             # Timings last, and one at a time.
-            timed = {key: s for key, s in runs.items() if s["arm"]["name"] in alone(chosen.judged)}
-            rest = {key: spec for key, spec in runs.items() if key not in timed}
-            for some, jobs in ((rest, chosen.jobs), (timed, 1)):
+            names = timed(chosen.judged)
+            last = {key: spec for key, spec in runs.items() if spec["arm"]["name"] in names}
+            rest = {key: spec for key, spec in runs.items() if key not in last}
+            for some, jobs in ((rest, chosen.jobs), (last, 1)):
                 left = until - time.monotonic()
                 if some and left > 0:
                     crew = Crew(store, chosen.arrays, jobs, progress)
@@ -198,7 +215,7 @@ def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
     help="Print verdicts beside those of these records.",
 )
 def report(records: Path, output: Path | None, beside: Path | None) -> None:
-    """Write REPORT.html, REPORT.md and figures from the records, and print the verdicts."""
+    """Write REPORT.html, REPORT.md, FOUND.md and figures of the records, and print the verdicts."""
     from .report import write
 
     if not records.is_dir():

@@ -16,8 +16,8 @@ from .claims import CLAIMS, FLAGSHIP, Claim, Trained
 from .data import CHOICES, copy_note, load, why_embedded
 from .environment import BACKENDS, available_cores, choose_backend
 from .errors import InputError
-from .plan import checks, paced, wanted
-from .records import COMMITTED, Record, Store, explored_in
+from .plan import checks, wanted
+from .records import explored_in
 from .second import looks
 from .spec import Group, Spec
 from .sweep import exploration
@@ -162,16 +162,3 @@ def choosing_runs(verb: Callable) -> Callable:
     )):  # fmt: skip
         chosen = decorate(chosen)
     return chosen
-
-
-def known_in(folder: Path) -> list[Record]:
-    """What tells how long runs take: the records of a folder, judged and explored, and the
-    committed ones, at the pace of the folder's.
-    """
-
-    def records(path: Path) -> list[Record]:
-        stores = Store(path), Store(path / "explored")
-        return [record for store in stores for record in store.read().values()]
-
-    here = records(folder)
-    return [*here, *paced(records(COMMITTED), here)]

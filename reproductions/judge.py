@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -213,11 +214,16 @@ def censored(statement: Trained, tier: str, values: Values) -> Outcome:
     pairs = [[float(values[arm, s]) for arm in (first, second)] for s in seeds]  # type: ignore
     ahead = math.exp(statement.margin)
     wins, losses = sum(a * ahead < b for a, b in pairs), sum(b < a for a, b in pairs)
-    never = f"{sum(x == math.inf for pair in pairs for x in pair)} runs never got there"
+    lost = sum(x == math.inf for pair in pairs for x in pair)
+    reason = (
+        f"{lost} run{'s' * (lost > 1)} never got there; {first} was first, by more than "
+        f"{shown(statement, statement.margin)}, on {wins} of {len(pairs)} seeds, {second} on "
+        f"{losses}"
+    )
     for word, count in ((REPRODUCED, wins), (CONTRADICTED, losses)):
         if stats.binomtest(count, len(pairs), 0.5, alternative="greater").pvalue < statement.alpha:
-            return word, f"{never}; {first} was first on {wins} of {len(pairs)} seeds"
-    return INCONCLUSIVE, f"{never}; {first} was first on {wins}, {second} on {losses} seeds"
+            return word, reason
+    return INCONCLUSIVE, reason
 
 
 RULES = {
@@ -281,3 +287,12 @@ def p_value(statement: Trained, effects: Sequence[float]) -> float:
     """Of the one-sided t-test against the margin."""
     direction = "less" if statement.rule == "not inferior" else "greater"
     return float(stats.ttest_1samp(effects, statement.margin, alternative=direction).pvalue)
+
+
+def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
+    """Holm's adjusted p values: for information, they decide nothing."""
+    adjusted, running = {}, 0.0
+    for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        running = max(running, min(1.0, (len(p_values) - i) * p))
+        adjusted[name] = running
+    return adjusted

@@ -18,10 +18,10 @@ class Metric:
     """A number that a run leaves: what `measure` takes from its result.
 
     `watched` names what the run must watch for it (see `watch.py`). It lies between `least` and
-    `most`. A run that diverges leaves it unknown, unless it `survives`: it is measured before, or
-    counts steps to something, which are infinite where it was never reached. Of steps effects are
-    `logarithmic`, positive where the arm of weight 1 takes fewer. Effects are shown times `scale`,
-    in `unit`, with `digits` behind the point.
+    `most`. A run that diverges leaves it unknown, unless it is measured `at_start`, before the
+    first step, or counts steps to something, which are infinite where it was never reached. Of
+    steps effects are `logarithmic`, positive where the arm of weight 1 takes fewer. Effects are
+    shown times `scale`, in `unit`, with `digits` behind the point.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Metric:
     most: float = inf
     scale: float = 1
     digits: int = 2
-    survives: bool = False
+    at_start: bool = False
     logarithmic: bool = False
 
     def of(self, result: Result, level: float | None = None) -> float | None:
         """Its value in a run's result; None where it is unknown, infinite where never reached."""
-        if result["outcome"] == "diverged" and not self.survives:
+        if result["outcome"] == "diverged" and not (self.at_start or self.logarithmic):
             return None
         return self.measure(result, level)
 
@@ -175,12 +175,12 @@ METRICS = {
         error("error on new classes", test_error),
         Metric(
             "log10 gradient ratio at the start", "decades", ratio_at_start, "gradients",
-            survives=True,
+            at_start=True,
         ),
         Metric("log10 gradient ratio in training", "decades", ratio_in_training, "gradients"),
         Metric(
             "distance of the log10 gradient ratio from 0 at the start", "decades",
-            distance_at_start, "gradients", 0, survives=True,
+            distance_at_start, "gradients", 0, at_start=True,
         ),
         Metric(
             "distance of the log10 gradient ratio from 0 in training", "decades",
@@ -189,7 +189,7 @@ METRICS = {
         # GoogLeNet's blocks are its modules.
         Metric(
             "log10 gradient ratio from 3a to 5b at the start", "decades", ratio_at_start,
-            "gradients", survives=True,
+            "gradients", at_start=True,
         ),
         Metric(
             "log10 gradient ratio from 3a to 5b in training", "decades", ratio_in_training,
@@ -201,7 +201,7 @@ METRICS = {
         Metric("cosine of main and auxiliary gradients at 3a", "", mean_of("cosine", 1), "heads",
                -1, 1),
         Metric("steps to the training loss", "log ratio", steps_to, "losses", 1, inf,
-               survives=True, logarithmic=True),
+               logarithmic=True),
         Metric("drift of convolution inputs", "deviations", mean_of("drift", 1),
                "shift 2", 0),
         # After the last look there is no step.

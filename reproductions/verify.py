@@ -16,7 +16,7 @@ from typing import Any
 from .claims import Claim, Trained
 from .environment import git
 from .errors import InputError
-from .findings import Runs, findings
+from .findings import Runs, findings, judged
 from .plausibility import implausible
 from .records import COMMITTED, Record, Store, explored_in, read_record
 from .second import FIRST
@@ -60,15 +60,22 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         for key, record in some.items():
             if record["spec"]["seed"] < least:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
-    for key in anew.keys() - records.keys():
-        yield f"{key} in anew is no run that is judged."
+    found = findings(claims, records, explored_in(folder))
+    for key, record in anew.items():
+        if key not in judged(found):
+            yield f"{key} in anew is no run that is judged."
+        elif around(record) == around(records[key]):
+            yield f"{key} in anew is of the environment of the run that is judged."
     if not git("rev-parse", "HEAD"):
         yield "This is no git checkout: whether rules are older than their runs cannot be seen."
         return
-    explored = explored_in(folder)
-    for finding in findings(claims, records, explored):
+    for finding in found:
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, explored, folder)
+            yield from untimely(finding.claim, runs, explored_in(folder), folder)
+
+
+def around(record: Record) -> str:
+    return record["circumstances"]["environment"]
 
 
 def damaged(store: Store) -> Iterator[str]:

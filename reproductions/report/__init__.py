@@ -19,7 +19,7 @@ from ..data import copy_note
 from ..files import write_over
 from ..findings import Finding, findings, judged, superseded
 from ..records import Record, Store
-from . import figures, view
+from . import again, figures, view
 from .five import RESULTS
 
 FLAGSHIP = "degradation-difference"
@@ -30,11 +30,14 @@ def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[P
     looks and runs made anew beside them, and from what was explored before; return the pages.
     """
     records, others = store.read(), store.others()
-    second, anew = (Store(store.folder / name).read() for name in ("second", "anew"))
+    beside = [Store(store.folder / name) for name in ("second", "anew")]
+    second, anew = (some.read() for some in beside)
     found = findings(CLAIMS.values(), records, explored)
     drawn = figures.drawn(found)
     save(drawn, folder / "figures")
     known = environments(store, [*records.values(), *others])
+    for some, made in zip(beside, (second, anew), strict=True):
+        known |= environments(some, list(made.values()))
     told = context(found, records, explored, second, anew, known, others)
     texts = {
         "REPORT.html": page(told, drawn),
@@ -78,8 +81,8 @@ def context(
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
         "explored": explored,
-        "second": second,
-        "anew": anew,
+        "again": again,
+        "made": again.repeats(found, second, anew, explored),
         "superseded": old,
         "further": records.keys() - judged(found) - old.keys(),
         "others": others,

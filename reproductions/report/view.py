@@ -11,10 +11,9 @@ from ..claims import Claim, Computed, OnImageNet, Trained
 from ..claims.rules import Equal, Falling, Quicker, Rarer, Rounded, Within
 from ..environment import PACKAGES
 from ..findings import Finding, Runs
-from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
+from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED, holm
 from ..metrics import METRICS, Metric
 from ..records import Record
-from ..second import looked, made_anew
 from ..sweep import SEEDS, chosen, settings
 
 # Refutations are printed first.
@@ -65,14 +64,16 @@ def unit(finding: Finding) -> str:
 
 
 def told_in_short(finding: Finding) -> str:
-    """An effect with its bounds, or the reason of a verdict; of how many seeds, if not of all."""
+    """An effect, or the reason of a verdict that has none."""
+    return mean_effect(finding) or finding.verdict.reason
+
+
+def mean_effect(finding: Finding) -> str:
+    """With its bounds; nothing where it is not known of every seed."""
     verdict = finding.verdict
-    if verdict.mean is None:
-        return verdict.reason
+    if verdict.mean is None or None in verdict.effects:
+        return ""
     mean = f"{effect(finding, verdict.mean)} {unit(finding)}".strip()
-    if unknown := verdict.effects.count(None):
-        n = len(verdict.effects)
-        return f"{mean} in {n - unknown} of {n} seeds"
     if verdict.lower is None:
         return mean
     lower, upper = effect(finding, verdict.lower), effect(finding, verdict.upper)
@@ -151,8 +152,9 @@ def told_mean(finding: Finding, values: Sequence[float | None]) -> str:
     assert isinstance(finding.statement, Trained)
     metric = METRICS[finding.statement.metric]
     known = [value for value in values if value is not None and math.isfinite(value)]
-    lost = f", {len(values) - len(known)} {'never' if metric.logarithmic else 'unknown'}"
-    return (mean_text(metric, known) if known else "none") + lost * (len(known) < len(values))
+    lost = len(values) - len(known)
+    where = f" on {len(known)} seeds, {'never' if metric.logarithmic else 'unknown'} on {lost}"
+    return (mean_text(metric, known) if known else "none") + where * bool(lost)
 
 
 def mean_text(metric: Metric, values: Sequence[float]) -> str:
@@ -160,43 +162,6 @@ def mean_text(metric: Metric, values: Sequence[float]) -> str:
         return f"{geometric_mean(values):.0f} steps"
     number = f"{metric.scale * fmean(values):.{metric.digits}f}".replace("-", "−")
     return number + " %" * (metric.unit == "points")
-
-
-def second_look(
-    finding: Finding, second: Mapping[str, Record], explored: Mapping[str, Record]
-) -> list[str]:
-    """What runs on other seeds, and at other learning rates, say of a trained verdict."""
-    head = finding.headline
-    if not isinstance(finding.statement, Trained) or not head or not head.group.tier:
-        return []
-    return [
-        f"{look}: {again.verdict.word}, {told_in_short(again)}"
-        for look, runs in looked(head, second, explored).items()
-        for again in [Finding(finding.claim, finding.statement, (runs,))]
-        if again.verdict.word != NOT_RUN  # its arms may be others' second looks
-    ]
-
-
-def anew_on_another_machine(finding: Finding, anew: Mapping[str, Record]) -> Finding | None:
-    """The finding of the same runs made anew, if all of them were."""
-    head = finding.headline
-    if not isinstance(finding.statement, Trained) or not head:
-        return None
-    runs = made_anew(head, anew)
-    return Finding(finding.claim, finding.statement, (runs,)) if runs.complete else None
-
-
-def steady(found: Sequence[Finding], anew: Mapping[str, Record]) -> str:
-    """How many verdicts are the same where their runs were made anew."""
-    pairs = [(f, again) for f in found if (again := anew_on_another_machine(f, anew))]
-    words = [{f.verdict.word, again.verdict.word} for f, again in pairs]
-    same = sum(len(pair) == 1 for pair in words)
-    opposite = words.count({REPRODUCED, CONTRADICTED})
-    return (
-        f"The runs of {len(pairs)} verdicts were made anew on another machine, which rounds "
-        f"otherwise, so that nothing is equal to the bit after the first steps: {same} verdicts "
-        f"are the same, and {opposite} the opposite."
-    ) * bool(pairs)
 
 
 def must_be(rule: Any) -> str:
@@ -322,15 +287,6 @@ def chance(found: Sequence[Finding]) -> tuple[int, float]:
         if isinstance(f.statement, Trained) and f.verdict.word != NOT_RUN
     ]
     return len(decided), sum(decided)
-
-
-def holm(p_values: Mapping[Any, float]) -> dict[Any, float]:
-    """Holm's adjusted p values: for information, they decide nothing."""
-    adjusted, running = {}, 0.0
-    for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        running = max(running, min(1.0, (len(p_values) - i) * p))
-        adjusted[name] = running
-    return adjusted
 
 
 def p_text(finding: Finding, adjusted: Mapping[Any, float]) -> str:

@@ -262,6 +262,18 @@ def test_nulls_are_called_reproduced_no_oftener_than_alpha(statement, tier):
     assert stats.binomtest(wrong, 1000, statement.alpha, alternative="greater").pvalue > 0.001
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_nulls_half_of_which_are_never_reached_are_called_reproduced_no_oftener(tier):
+    """As above, but runs slower than the margin's median are lost: signs decide."""
+    n, draw = SOONER.seeds[tier], np.random.default_rng(9)
+    steps = 100 * np.exp(SOONER.margin + draw.normal(0, 0.02, (1000, n)))
+    lost = np.where(steps > 100 * np.exp(SOONER.margin), np.inf, steps)
+    values = (by_arm(a=np.full(n, 100.0), b=row) for row in lost)
+    wrong = sum(judge(SOONER, tier, some).word == REPRODUCED for some in values)
+    assert stats.binomtest(wrong, 1000, SOONER.alpha, alternative="greater").pvalue > 0.001
+    assert (wrong > 0) == (n >= 5)  # three signs cannot reach .05
+
+
 @pytest.mark.parametrize(("tier", "size", "power"), [("laptop", 4, 0.99), ("night", 2, 0.95)])
 def test_planted_effects_are_found_at_the_planned_power(tier, size, power):
     """Effects of `size` deviations beyond the margin: n = 3 finds 4 of them, n = 5 two."""

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
 from reproductions.claims import CLAIMS
-from reproductions.plan import effort, minutes, paced, shortest_first, wanted
-from reproductions.records import new_record
+from reproductions.pace import effort, known_anew, minutes, paced, paces, shortest_first
+from reproductions.plan import wanted
+from reproductions.records import COMMITTED, Store, new_record
 from reproductions.spec import spec_of
 from reproductions.tiers import TIERS
 
@@ -42,6 +43,21 @@ def test_runs_made_here_set_the_pace_of_records_of_elsewhere(pace, seed):
     spec = spec_of("plain-56", LAPTOP, 1, "torch", CIFAR)
     assert minutes(spec, paced(elsewhere, here)) == pytest.approx(10 * pace)
     assert paced(elsewhere, []) == paced(elsewhere, others) == elsewhere
+
+
+def test_each_backend_has_its_own_pace():
+    elsewhere = [timed("plain-20", seed, 60, name) for seed in (0, 1) for name in ("torch", "jax")]
+    here = [timed("plain-20", seed, 180) for seed in range(5)]
+    assert paces(elsewhere, here) == {"torch": 3}
+    took = [record["circumstances"]["seconds"] for record in paced(elsewhere, here)]
+    assert took == [180, 60, 180, 60]
+
+
+def test_the_machine_that_made_runs_anew_has_its_own_pace():
+    anew, known = Store(COMMITTED / "anew").read().values(), known_anew()
+    took = sum(record["circumstances"]["seconds"] for record in anew)
+    planned = 60 * sum(minutes(record["spec"], known) for record in anew)
+    assert planned == pytest.approx(took, rel=0.05)
 
 
 def test_the_shortest_run_is_first_and_seeds_stay_together():

@@ -1,7 +1,9 @@
 """The report: regenerated from the committed records, and true to what records say."""
 
 import json
+import math
 import re
+import statistics
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,15 +11,18 @@ from xml.etree import ElementTree
 import pytest
 
 from reproductions import report
+from reproductions import second as again
 from reproductions.canonical import canonical, key_of
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.environment import BACKENDS
 from reproductions.findings import findings, superseded
+from reproductions.judge import holm
+from reproductions.metrics import METRICS
 from reproductions.plan import wanted
 from reproductions.records import Store, new_record
 from reproductions.report.figures import curves_figure, inline
 from reproductions.report.five import RESULTS
-from reproductions.report.view import holm
+from reproductions.second import ANEW
 from reproductions.spec import Group, versions
 from reproductions.terminal import like
 
@@ -51,7 +56,8 @@ def made(spec, error, outcome="finished", reason=REASON):
         },
     }  # fmt: skip
     circumstances = {
-        "environment": "", "threads": 1, "seconds": 60.0, "started": "2026-11-24T00:00:00+00:00",
+        "environment": "0123456789ab", "threads": 1, "seconds": 60.0,
+        "started": "2026-11-24T00:00:00+00:00",
         "commit": "0" * 40, "dirty": None,
         "epochs": {"seconds": [1.0, 1.0], "images_per_second": [10.0, 10.0]},
     }  # fmt: skip
@@ -110,21 +116,84 @@ def test_the_committed_report_is_what_its_records_give(tmp_path):
             ElementTree.parse(committed)
 
 
+FOUND = findings(CLAIMS.values(), COMMITTED.read(), EXPLORED)
+
+
 def test_the_five_results_are_what_the_records_say():
-    found = findings(CLAIMS.values(), COMMITTED.read(), EXPLORED)
     assert len(RESULTS) == 5
     for result in RESULTS:
-        assert result.holds(found), result.title
+        assert result.holds(FOUND), result.title
         assert (ROOM / "figures" / f"{result.figure}.svg").exists()
 
 
-def test_a_result_is_told_of_no_other_verdicts(tmp_path):
+def test_a_text_is_not_told_of_other_figures():
+    """The word may be the same."""
+    found = [
+        replace(f, runs=f.runs[1:]) if f.claim.name == "degradation-plain" else f for f in FOUND
+    ]
+    (*_, laptop) = [f for f in found if f.claim.name == "degradation-plain"]
+    assert laptop.verdict.word == "REPRODUCED"
+    assert [result.holds(found) for result in RESULTS] == [False, True, True, True, True]
+
+
+def watched(claim, statement, arm):
+    """What the runs of an arm watched: judged, made anew, and on other seeds."""
+    (finding,) = [f for f in FOUND if (f.claim.name, f.statement.name) == (claim, statement)]
+    second, anew = (Store(COMMITTED.folder / name).read() for name in ("second", "anew"))
+    runs = [finding.runs[0], *(
+        again.again(finding.runs[0], second, anew, EXPLORED)[other]
+        for other in (ANEW, "other seeds")
+    )]  # fmt: skip
+    return [
+        [record["result"] for (name, _), record in some.records.items() if name == arm]
+        for some in runs
+    ]
+
+
+def in_training(result):
+    return METRICS["log10 gradient ratio in training"].of(result)
+
+
+def test_the_figures_of_the_second_result_are_those_of_the_records():
+    runs = watched("cause-vanishing", "vanishing in training", "plain-56")
+    assert [sum(in_training(r) < -1 for r in some) for some in runs] == [0, 0, 1]
+    ratios, errors = zip(*(
+        (in_training(r), r["curves"]["train_error"][-1]) for some in runs for r in some
+    ), strict=True)  # fmt: skip
+    assert len(ratios) == 15
+    assert errors[ratios.index(min(ratios))] == max(errors)
+    assert round(statistics.correlation(ratios, errors), 2) == -0.83
+    assert 0.4 < 10 ** statistics.mean(in_training(r) for r in runs[0]) < 0.6
+    deeper = [
+        sorted(10 ** -in_training(r) for r in some)
+        for some in watched("gradient-flow", "slope in training", "plain-110")
+    ]
+    assert [float(f"{some[0]:.1g}") for some in deeper] == [200, 60, 6]
+    assert deeper[0][0] > 150
+    assert [round(math.log10(some[-1])) for some in deeper[:2]] == [8, 8]
+    assert round(deeper[2][-1], -3) == 24_000
+
+
+def test_the_figures_of_the_fourth_result_are_those_of_the_records():
+    runs = watched("bn-vanishing", "ReLU at the start, 56 layers", "plain-56-no-bn")
+    ends = [[sorted(set(r["watched"]) - {"step"})[:: len(r["watched"]) - 2] for r in some]
+            for some in runs]  # fmt: skip
+    first, last = zip(*(pair for some in ends for pair in some), strict=True)
+    assert len({*first}) == len({*last}) == 1
+    dead = [sum(0 in r["watched"][first[0]] for r in some) for some in runs]
+    assert dead == [4, 5, 3]
+    for result in (r for some in runs for r in some):
+        assert all(0.02 < norm < 0.04 for norm in result["watched"][last[0]][1:])
+        assert result["curves"]["train_error"][-1] > 0.88
+
+
+def test_a_result_is_told_of_no_other_records(tmp_path):
     store = folder_of(tmp_path)
-    _, _, page = report.write(store, tmp_path / "out", {})
+    html, _, page = report.write(store, tmp_path / "out", {})
     text = page.read_text()
-    assert RESULTS[0].text in text
-    assert RESULTS[1].text not in text
-    assert "other verdicts than those that the text here was written for" in text
+    assert not any(result.text in text for result in RESULTS)
+    assert "What we found" not in html.read_text()
+    assert text.count("title and text were written of others") == 5
 
 
 def test_the_committed_evidence_is_whole():

@@ -2,17 +2,19 @@
 anew.
 """
 
+import pytest
 from test_report import group, made
 
 from reproductions.claims import CLAIMS
 from reproductions.findings import Finding, runs_in
 from reproductions.plan import runs_of
-from reproductions.report import view
-from reproductions.second import FIRST, looked, looks, made_anew
+from reproductions.report import again
+from reproductions.second import ANEW, FIRST, LOOKS, looks
 
 CLAIM = CLAIMS["degradation-plain"]
 STATEMENT = CLAIM.trained[0]
 GROUP = group()
+SLOWER = "other seeds, a third of the learning rates"
 
 
 def test_looks_have_other_seeds_and_rates_and_nothing_else():
@@ -29,6 +31,25 @@ def test_looks_have_other_seeds_and_rates_and_nothing_else():
         assert {**slower[arm, seed], "recipe": recipe} == spec
 
 
+def test_what_is_measured_before_the_first_step_is_looked_at_at_one_rate():
+    at_start, in_training = CLAIMS["cause-vanishing"].trained[:2]
+    assert list(looks(at_start, GROUP, {})) == ["other seeds"]
+    assert list(looks(in_training, GROUP, {})) == list(LOOKS)
+
+
+def judged_as(deep, in_group=GROUP):
+    """Records of the statement's runs: plain-20 at 0.5, plain-56 at `deep`."""
+    return {
+        record["key"]: record
+        for (arm, seed), spec in runs_of(STATEMENT, in_group, {}).items()
+        for record in [made(spec, deep + seed % 2 / 1000 if arm == "plain-56" else 0.5)]
+    }
+
+
+def finding_of(records):
+    return Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, records, {}),))
+
+
 def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
     records = {}
     for specs, deep in zip(looks(STATEMENT, GROUP, {}).values(), (0.8, 0.3), strict=True):
@@ -36,44 +57,58 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
             error = (deep if arm == "plain-56" else 0.5) + (seed - FIRST) / 1000
             record = made(spec, error + (0.001 * seed % 0.002 if arm == "plain-56" else 0))
             records[record["key"]] = record
-    judged = {}
-    for spec in runs_of(STATEMENT, GROUP, {}).values():
-        record = made(spec, 0.5)
-        judged[record["key"]] = record
-    finding = Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, judged, {}),))
-    found = looked(finding.runs[0], records, {})
-    assert [runs.verdict.word for runs in found.values()] == ["REPRODUCED", "CONTRADICTED"]
-    first, second = view.second_look(finding, records, {})
-    assert first.startswith("on seeds from 2000 on, at the same learning rates: REPRODUCED, +30")
-    assert second.startswith(
-        "on seeds from 2000 on, at a third of the learning rates: CONTRADICTED"
-    )
+    finding = finding_of(judged_as(0.8))
+    made_again = again.repeats([finding], records, {}, {})
+    same, other = again.of(finding, made_again)
+    assert (same.other, same.words) == ("other seeds", ("REPRODUCED", "REPRODUCED"))
+    assert (other.other, other.words) == (SLOWER, ("REPRODUCED", "CONTRADICTED"))
+    first, second = again.sentences(finding, made_again)
+    assert first.startswith("Again, other seeds (environment 0123456789): REPRODUCED, +30")
+    assert second.startswith(f"Again, {SLOWER} (environment 0123456789): CONTRADICTED")
+    assert again.sentences(finding, made_again, other_word=True) == [second]
+    assert again.in_short(finding, made_again) == f"1 of 2 the same; {SLOWER}: CONTRADICTED"
     one_arm = {k: r for k, r in records.items() if r["spec"]["arm"]["name"] == "plain-56"}
     for some in ({}, one_arm):
-        assert view.second_look(finding, some, {}) == []
+        none = again.repeats([finding], some, {}, {})
+        assert again.sentences(finding, none) == []
+        assert again.in_short(finding, none) == "·"
 
 
-def judged_as(deep):
-    """Records of the statement's runs: plain-20 at 0.5, plain-56 at `deep`."""
-    return {
-        record["key"]: record
-        for (arm, seed), spec in runs_of(STATEMENT, GROUP, {}).items()
-        for record in [made(spec, deep + seed % 2 / 1000 if arm == "plain-56" else 0.5)]
-    }
-
-
-def test_runs_made_anew_are_judged_by_the_same_rule_and_told_where_the_word_differs():
-    first = judged_as(0.8)
-    finding = Finding(CLAIM, STATEMENT, (runs_in(STATEMENT, GROUP, first, {}),))
-    for deep, word in ((0.7, "REPRODUCED"), (0.3, "CONTRADICTED")):
-        anew = judged_as(deep)
-        assert made_anew(finding.runs[0], anew).verdict.word == word
-        assert view.anew_on_another_machine(finding, anew).verdict.word == word
-        told = view.steady([finding], anew)
-        assert "The runs of 1 verdicts" in told
-        assert ("1 verdicts are the same, and 0 the opposite" in told) == (word == "REPRODUCED")
-        assert ("0 verdicts are the same, and 1 the opposite" in told) == (word == "CONTRADICTED")
+@pytest.mark.parametrize(
+    ("deep", "new", "told"),
+    [
+        (0.8, 0.7, "are decided here: 1; the same there: 1, of which 0 are"),
+        (0.8, 0.3, "the same there: 0"),
+        (0.8, 0.3, "open there: 0; the opposite: 1. Verdicts that are open here: 0"),
+        (0.8, 0.51, "the same there: 0"),
+        (0.8, 0.51, "open there: 1; the opposite: 0"),
+        (0.51, 0.8, "are decided here: 0; the same there: 0"),
+        (0.51, 0.8, "are open here: 1; decided there: 1."),
+        (0.51, 0.51, "are open here: 1; decided there: 0."),
+    ],
+)
+def test_runs_made_anew_are_judged_by_the_same_rule_and_counted(deep, new, told):
+    finding, anew = finding_of(judged_as(deep)), judged_as(new)
+    made_again = again.repeats([finding], {}, anew, {})
+    (repeat,) = again.of(finding, made_again)
+    assert repeat.other == ANEW
+    assert told in again.steady(made_again)
+    assert again.moved(made_again) == [repeat] * (not repeat.same)
+    assert again.not_anew([finding], made_again) == []
     anew.popitem()
     for lacking in (anew, {}):
-        assert view.anew_on_another_machine(finding, lacking) is None
-        assert view.steady([finding], lacking) == ""
+        none = again.repeats([finding], {}, lacking, {})
+        assert again.steady(none) == ""
+        assert again.not_anew([finding], none) == [CLAIM.name]
+
+
+def test_what_runs_of_another_group_gave_again_is_told_by_its_name():
+    """The headline is of the night tier, and was not made again."""
+    night = runs_in(STATEMENT, group(tier="night"), judged_as(0.8, group(tier="night")), {})
+    laptop = finding_of(judged_as(0.8)).runs[0]
+    finding = Finding(CLAIM, STATEMENT, (night, laptop))
+    made_again = again.repeats([finding], {}, judged_as(0.3), {})
+    (told,) = again.sentences(finding, made_again)
+    assert told.startswith("Again, the same seeds at laptop · torch · cifar10 (environment 012")
+    assert "CONTRADICTED" in told
+    assert again.not_anew([finding], made_again) == [CLAIM.name]

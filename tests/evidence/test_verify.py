@@ -1,6 +1,7 @@
 """Records that cannot be believed are named."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -23,10 +24,10 @@ FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
 HEAD = code()["commit"]
 
 
-def store_of(folder, commit=HEAD, dirty=None, seeds=(3,)):
+def store_of(folder, commit=HEAD, dirty=None, seeds=(3,), system="s"):
     """A store with plain-20 of some seeds."""
     store = Store(folder)
-    digest = store.keep_environment({"system": "s"})
+    digest = store.keep_environment({"system": system})
     for seed in seeds:
         record = made(spec_of("plain-20", TIERS["laptop"], seed, "torch", CIFAR), 0.5)
         new = {**record["circumstances"], "commit": commit, "dirty": dirty, "environment": digest}
@@ -131,11 +132,24 @@ def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, fir
 
 
 def test_only_judged_runs_are_made_anew(tmp_path):
-    store = store_of(tmp_path, seeds=(0,))
-    store_of(tmp_path / "anew", seeds=(0, 1))
+    """The flagship's seeds are 3, 4 and 5."""
+    store = store_of(tmp_path, seeds=(0, 3))
+    for other in (0, 6):
+        anew = tmp_path / "anew"
+        store_of(anew, seeds=(3, other), system="t")
+        (problem,) = told(store)
+        assert "in anew is no run that is judged" in problem
+        shutil.rmtree(anew)
+
+
+def test_runs_are_made_anew_in_another_environment(tmp_path):
+    store = store_of(tmp_path)
+    store_of(tmp_path / "anew", system="t")
+    assert told(store) == []
+    shutil.rmtree(tmp_path / "anew")
+    store_of(tmp_path / "anew")
     (problem,) = told(store)
-    assert "in anew is no run that is judged" in problem
-    assert problem.split()[0] not in store.read()
+    assert "of the environment of the run that is judged" in problem
 
 
 @given(st.integers(0), st.integers(0, 7))

@@ -31,8 +31,10 @@ HEAD = """# Speed
 Written by `python -m benchmarks`. Two ways of doing a thing are timed in turn, A B A B, each in a
 process of its own (builds in one), the same batch, cores and loop for both; a ratio is the median
 over the pairs, with its quartiles. A row holds where the lower quartile is at least the bound.
-Memory is the largest that each process had. Machines differ, and so does one machine from minute to
-minute: quote ratios. What limits them: [docs/speed.md](../docs/speed.md).
+Memory is the largest that each process had. PyTorch by hand runs, and both do where it says "memory
+kept", with glibc told to keep what is free (`MALLOC_MMAP_MAX_=0`, `MALLOC_TRIM_THRESHOLD_` of
+8 GiB). Machines differ, and so does one machine from minute to minute: quote ratios. What limits
+them: [docs/speed.md](../docs/speed.md).
 """
 
 

@@ -14,12 +14,15 @@ from reproductions.environment import threads_environment
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name in `contestants.py`, its options, its backend, and the cores it may use."""
+    """A name in `contestants.py`, its options, its backend, the cores it may use, and what else is
+    in its environment.
+    """
 
     name: str
     backend: str
     options: Mapping[str, Any] = field(default_factory=dict)
     cores: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Worker:
@@ -32,7 +35,7 @@ class Worker:
              json.dumps(contestant.options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, "KERAS_BACKEND": contestant.backend,
-                 "TF_CPP_MIN_LOG_LEVEL": "3", **held},
+                 "TF_CPP_MIN_LOG_LEVEL": "3", **held, **contestant.environment},
         )  # fmt: skip
         self.start = self.heard()
         self.images = 0

@@ -95,8 +95,9 @@ def plan(chosen: Chosen) -> None:
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
     say(f"Estimated minutes, {chosen.jobs} at a time: {about(estimates, chosen.jobs)}.")
-    trains = any("tier" in spec for spec in runs.values())
-    if trains and chosen.backend not in paces(committed(), in_folder(chosen.records)):
+    here = (record["spec"] for record in in_folder(chosen.records))
+    trained = any("tier" in spec and spec["backend"] == chosen.backend for spec in here)
+    if not trained and any("tier" in spec for spec in runs.values()):
         say(f"That is at the pace of the committed records{elsewhere(runs, chosen)}; runs made "
             "here will tell.")  # fmt: skip
 

@@ -241,7 +241,7 @@ def shown(statement: Trained, effect: float) -> str:
     """An effect in the metric's unit."""
     metric = METRICS[statement.metric]
     if metric.logarithmic:
-        return f"a ratio of {math.exp(effect):.2g}"
+        return f"a ratio of {math.exp(effect):.3g}"
     return f"{metric.shown(effect)} {metric.unit}".strip()
 
 

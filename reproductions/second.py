@@ -17,7 +17,7 @@ from .spec import Group, Spec
 FIRST = 2000
 
 LOOKS = {"other seeds": 1.0, "other seeds, a third of the learning rates": 1 / 3}
-ANEW = "the same seeds"
+ANEW = "the same seeds elsewhere"
 
 
 def looks(

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 
 from ..claims import Trained
 from ..findings import Finding, Runs
-from ..judge import INCONCLUSIVE, NOT_RUN
+from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
 from ..records import Record
 from ..second import ANEW, again
 from . import view
+
+WORDS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,17 @@ def of(finding: Finding, made: Repeats) -> Sequence[Repeat]:
     return made.get((finding.claim.name, finding.statement.name), ())
 
 
-def named(finding: Finding, repeat: Repeat) -> str:
-    """What was other, and where that is not the headline's group."""
-    headline, runs = finding.headline, repeat.first.runs[0]
-    assert headline
-    return repeat.other + f" at {view.where(runs, headline)}" * (runs.group != headline.group)
+def place(finding: Finding, repeat: Repeat) -> str:
+    """Where the repeated runs are of, if that is not the headline's group."""
+    runs = repeat.first.runs[0]
+    return "" if runs == finding.headline else f"at {view.where(runs, finding.runs[0])}"
 
 
 def sentences(finding: Finding, made: Repeats, other_word: bool = False) -> list[str]:
     """What each gave, and in which environment; or only those that gave another word."""
     return [
-        f"Again, {named(finding, r)} (environment {', '.join(environments(r.again))}): "
-        f"{r.words[1]}, {view.told_in_short(r.again)}."
+        f"Again, {' '.join(filter(None, (r.other, place(finding, r))))} (environment "
+        f"{', '.join(environments(r.again))}): {r.words[1]}, {view.told_in_short(r.again)}."
         for r in of(finding, made)
         if not (other_word and r.same)
     ]
@@ -90,45 +93,37 @@ def environments(finding: Finding) -> list[str]:
 
 def in_short(finding: Finding, made: Repeats) -> str:
     """How often the word was the same, and where it was not."""
-    every = of(finding, made)
-    others = [f"{named(finding, r)}: {r.words[1]}" for r in every if not r.same]
-    same = f"{len(every) - len(others)} of {len(every)} the same"
-    return "; ".join([same, *others]) if every else "·"
+    texts = []
+    for where, group in groupby(of(finding, made), key=partial(place, finding)):
+        every = list(group)
+        others = [f"{r.other}: {r.words[1]}" for r in every if not r.same]
+        same = f"{len(every) - len(others)} of {len(every)} the same"
+        texts.append("; ".join([f"{where}: {same}" if where else same, *others]))
+    return "; ".join(texts)
 
 
-def anew(made: Repeats) -> list[Repeat]:
-    """Those of the very same runs."""
-    return [r for every in made.values() for r in every if r.other == ANEW]
+def anew(found: Iterable[Finding], made: Repeats) -> list[Repeat]:
+    """The verdicts whose very same runs were made anew, each headline's."""
+    return [r for f in found for r in of(f, made) if r.other == ANEW and not place(f, r)]
 
 
-def moved(made: Repeats) -> list[Repeat]:
-    """Those of the very same runs that have another word."""
-    return [r for r in anew(made) if not r.same]
+def moved(found: Iterable[Finding], made: Repeats) -> list[Repeat]:
+    """Those that have another word there."""
+    return [r for r in anew(found, made) if not r.same]
 
 
-def not_anew(found: Iterable[Finding], made: Repeats) -> list[str]:
-    """The claims whose headline's runs were not made anew."""
-    judged = (f for f in found if isinstance(f.statement, Trained) and f.verdict.word != NOT_RUN)
-    lacking = (f for f in judged if f.runs[0] not in [r.first.runs[0] for r in anew(made)])
-    return list(dict.fromkeys(f.claim.name for f in lacking))
+def table(found: Iterable[Finding], made: Repeats) -> list[tuple[str, list[int]]]:
+    """How many verdicts have a word here, by the word that they have there, in the order of WORDS.
+
+    Without those of nets before their first step, which could hardly move; runs that two statements
+    judge by one metric are counted once.
+    """
+    trained = {runs_of(r): r.words for r in anew(found, made) if not r.at_start}
+    pairs = list(trained.values())
+    return [(here, [pairs.count((here, there)) for there in WORDS]) for here in WORDS]
 
 
-def steady(made: Repeats) -> str:
-    """How many verdicts are the same where the very same runs were made anew; or nothing."""
-    every = anew(made)
-    if not every:
-        return ""
-    decided = [r for r in every if r.words[0] != INCONCLUSIVE]
-    same = [r for r in decided if r.same]
-    became_open = sum(r.words[1] == INCONCLUSIVE for r in decided)
-    left_open = [r for r in every if r.words[0] == INCONCLUSIVE]
-    digests = sorted({digest for r in every for digest in environments(r.again)})
-    return (
-        f"The runs of {len(every)} verdicts were made anew, on the same seeds, in another "
-        f"environment ({', '.join(digests)}), whose arithmetic rounds otherwise. Verdicts that "
-        f"are decided here: {len(decided)}; the same there: {len(same)}, of which "
-        f"{sum(r.at_start for r in same)} are of nets before their first step and could hardly "
-        f"move; open there: {became_open}; the opposite: "
-        f"{len(decided) - len(same) - became_open}. Verdicts that are open here: "
-        f"{len(left_open)}; decided there: {sum(not r.same for r in left_open)}."
-    )
+def runs_of(repeat: Repeat) -> tuple[str, tuple[str, ...]]:
+    """By what, and of which arms, a statement is judged."""
+    assert isinstance(repeat.first.statement, Trained)
+    return repeat.first.statement.metric, tuple(sorted(repeat.first.statement.contrast))

@@ -144,7 +144,9 @@ def saw(finding: Finding) -> str:
     if len(statement.contrast) == 1 or None in effects:
         return means
     above = sum(effect is not None and effect > 0 for effect in effects)
-    return f"{means} The effect is above zero in {above} of {len(seeds)}."
+    meaning = {"not inferior": ", which is worse", "equivalent": ", where none is predicted"}
+    side = meaning.get(statement.rule, "")
+    return f"{means} The effect is above zero in {above} of {len(seeds)}{side}."
 
 
 def told_mean(finding: Finding, values: Sequence[float | None]) -> str:

@@ -6,8 +6,10 @@ import pytest
 from test_report import group, made
 
 from reproductions.claims import CLAIMS
-from reproductions.findings import Finding, runs_in
+from reproductions.findings import Finding, findings, runs_in
+from reproductions.judge import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 from reproductions.plan import runs_of
+from reproductions.records import COMMITTED, Store
 from reproductions.report import again
 from reproductions.second import ANEW, FIRST, LOOKS, looks
 
@@ -71,35 +73,44 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
     for some in ({}, one_arm):
         none = again.repeats([finding], some, {}, {})
         assert again.sentences(finding, none) == []
-        assert again.in_short(finding, none) == "·"
+        assert again.in_short(finding, none) == ""
 
 
 @pytest.mark.parametrize(
-    ("deep", "new", "told"),
+    ("deep", "new", "words"),
     [
-        (0.8, 0.7, "are decided here: 1; the same there: 1, of which 0 are"),
-        (0.8, 0.3, "the same there: 0"),
-        (0.8, 0.3, "open there: 0; the opposite: 1. Verdicts that are open here: 0"),
-        (0.8, 0.51, "the same there: 0"),
-        (0.8, 0.51, "open there: 1; the opposite: 0"),
-        (0.51, 0.8, "are decided here: 0; the same there: 0"),
-        (0.51, 0.8, "are open here: 1; decided there: 1."),
-        (0.51, 0.51, "are open here: 1; decided there: 0."),
+        (0.8, 0.7, (REPRODUCED, REPRODUCED)),
+        (0.8, 0.3, (REPRODUCED, CONTRADICTED)),
+        (0.8, 0.51, (REPRODUCED, INCONCLUSIVE)),
+        (0.51, 0.8, (INCONCLUSIVE, REPRODUCED)),
+        (0.51, 0.51, (INCONCLUSIVE, INCONCLUSIVE)),
     ],
 )
-def test_runs_made_anew_are_judged_by_the_same_rule_and_counted(deep, new, told):
+def test_runs_made_anew_are_judged_by_the_same_rule_and_counted(deep, new, words):
     finding, anew = finding_of(judged_as(deep)), judged_as(new)
     made_again = again.repeats([finding], {}, anew, {})
     (repeat,) = again.of(finding, made_again)
-    assert repeat.other == ANEW
-    assert told in again.steady(made_again)
-    assert again.moved(made_again) == [repeat] * (not repeat.same)
-    assert again.not_anew([finding], made_again) == []
+    assert (repeat.other, repeat.words) == (ANEW, words)
+    assert again.moved([finding], made_again) == [repeat] * (words[0] != words[1])
+    counted = {
+        (here, there): number
+        for here, numbers in again.table([finding], made_again)
+        for there, number in zip(again.WORDS, numbers, strict=True)
+        if number
+    }
+    assert counted == {words: 1}
     anew.popitem()
     for lacking in (anew, {}):
-        none = again.repeats([finding], {}, lacking, {})
-        assert again.steady(none) == ""
-        assert again.not_anew([finding], none) == [CLAIM.name]
+        assert again.anew([finding], again.repeats([finding], {}, lacking, {})) == []
+
+
+def test_what_could_hardly_move_and_what_is_told_twice_is_not_counted():
+    """Of the committed records."""
+    records, anew = (Store(COMMITTED / name).read() for name in ("", "anew"))
+    found = findings([CLAIMS["cause-vanishing"]], records, {})
+    made_again = again.repeats(found, {}, anew, {})
+    assert len(again.anew(found, made_again)) == 4
+    assert sum(sum(numbers) for _, numbers in again.table(found, made_again)) == 1
 
 
 def test_what_runs_of_another_group_gave_again_is_told_by_its_name():
@@ -109,6 +120,8 @@ def test_what_runs_of_another_group_gave_again_is_told_by_its_name():
     finding = Finding(CLAIM, STATEMENT, (night, laptop))
     made_again = again.repeats([finding], {}, judged_as(0.3), {})
     (told,) = again.sentences(finding, made_again)
-    assert told.startswith("Again, the same seeds at laptop · torch · cifar10 (environment 012")
+    assert told.startswith(f"Again, {ANEW} at laptop · torch · cifar10 (environment 0123456789)")
     assert "CONTRADICTED" in told
-    assert again.not_anew([finding], made_again) == [CLAIM.name]
+    short = again.in_short(finding, made_again)
+    assert short == f"at laptop · torch · cifar10: 0 of 1 the same; {ANEW}: CONTRADICTED"
+    assert again.anew([finding], made_again) == []

@@ -323,15 +323,17 @@ CLAIMS = (
             ),
             steeper(
                 name="slope at the start",
-                says="before the first step these decades grow faster with depth in plain nets "
-                "than in residual ones: the difference of the least-squares slopes over 20, 56 and "
-                "110 layers, in decades a hundred layers",
+                says="before the first step the decades between the gradients at the first and the "
+                "last block grow faster with depth in plain nets than in residual ones: the "
+                "difference of the least-squares slopes over 20, 56 and 110 layers, in decades a "
+                "hundred layers",
                 metric="distance of the log10 gradient ratio from 0 at the start",
             ),
             steeper(
                 name="slope in training",
-                says="through training these decades grow faster with depth in plain nets than in "
-                "residual ones, by the same slopes",
+                says="through training the decades between the gradients at the first and the last "
+                "block grow faster with depth in plain nets than in residual ones, by the same "
+                "slopes",
                 metric="distance of the log10 gradient ratio from 0 in training",
                 doubts="At the laptop tier the effect is that of 110 layers alone, one seed's more "
                 "than the others': that plain net never leaves chance, and its gradient, at the "

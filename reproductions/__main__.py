@@ -21,7 +21,7 @@ from .environment import choose_backend, environment
 from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, runs_in
-from .pace import anew, committed, in_folder, known_anew, known_in, paces, shortest_first
+from .pace import in_folder, known_anew, known_in, made_anew, shortest_first
 from .plan import owed, runs_of, timed
 from .progress import listener
 from .records import COMMITTED, Record, Store, explored_in
@@ -104,10 +104,10 @@ def plan(chosen: Chosen) -> None:
 
 def elsewhere(runs: Mapping[str, Spec], chosen: Chosen) -> str:
     """The minutes at the pace of the machine on which committed runs were made anew, if known."""
-    if chosen.backend not in paces(committed(), anew()):
+    if chosen.backend not in {record["spec"]["backend"] for record in made_anew()}:
         return ""
     minutes = about(shortest_first(runs, known_anew()), chosen.jobs)
-    return f", which is one machine's; at another's, of {COMMITTED.name}/anew, {minutes}"
+    return f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {minutes}"
 
 
 def about(estimates: Mapping[str, float | None], jobs: int) -> str:

@@ -78,7 +78,7 @@ def scaled(metric: Metric, value: float | None, least: bool) -> float:
     """A value as effects add it up; of a diverged run an end of the range."""
     if value is None:
         return metric.least if least else metric.most
-    return -math.log(value) if metric.logarithmic else value
+    return -math.log(value) if metric.counts_steps else value
 
 
 # --- verdicts ---------------------------------------------------------------------------------
@@ -217,8 +217,8 @@ def censored(statement: Trained, tier: str, values: Values) -> Outcome:
     lost = sum(x == math.inf for pair in pairs for x in pair)
     reason = (
         f"{lost} run{'s' * (lost > 1)} never got there; {first} was first, by more than "
-        f"{shown(statement, statement.margin)}, on {wins} of {len(pairs)} seeds, {second} on "
-        f"{losses}"
+        f"{shown(statement, statement.margin)}, on {wins} of {len(pairs)} seeds; {second}, by "
+        f"however little, on {losses}"
     )
     for word, count in ((REPRODUCED, wins), (CONTRADICTED, losses)):
         if stats.binomtest(count, len(pairs), 0.5, alternative="greater").pvalue < statement.alpha:
@@ -240,7 +240,7 @@ RULES = {
 def shown(statement: Trained, effect: float) -> str:
     """An effect in the metric's unit."""
     metric = METRICS[statement.metric]
-    if metric.logarithmic:
+    if metric.counts_steps:
         return f"a ratio of {math.exp(effect):.3g}"
     return f"{metric.shown(effect)} {metric.unit}".strip()
 

@@ -19,8 +19,8 @@ class Metric:
 
     `watched` names what the run must watch for it (see `watch.py`). It lies between `least` and
     `most`. A run that diverges leaves it unknown, unless it is measured `at_start`, before the
-    first step, or counts steps to something, which are infinite where it was never reached. Of
-    steps effects are `logarithmic`, positive where the arm of weight 1 takes fewer. Effects are
+    first step, or `counts_steps` to something, which are infinite where it was never reached. Of
+    steps effects are logarithmic, positive where the arm of weight 1 takes fewer. Effects are
     shown times `scale`, in `unit`, with `digits` behind the point.
     """
 
@@ -33,11 +33,11 @@ class Metric:
     scale: float = 1
     digits: int = 2
     at_start: bool = False
-    logarithmic: bool = False
+    counts_steps: bool = False
 
     def of(self, result: Result, level: float | None = None) -> float | None:
         """Its value in a run's result; None where it is unknown, infinite where never reached."""
-        if result["outcome"] == "diverged" and not (self.at_start or self.logarithmic):
+        if result["outcome"] == "diverged" and not (self.at_start or self.counts_steps):
             return None
         return self.measure(result, level)
 
@@ -201,7 +201,7 @@ METRICS = {
         Metric("cosine of main and auxiliary gradients at 3a", "", mean_of("cosine", 1), "heads",
                -1, 1),
         Metric("steps to the training loss", "log ratio", steps_to, "losses", 1, inf,
-               logarithmic=True),
+               counts_steps=True),
         Metric("drift of convolution inputs", "deviations", mean_of("drift", 1),
                "shift 2", 0),
         # After the last look there is no step.

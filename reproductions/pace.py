@@ -3,7 +3,6 @@
 import math
 import statistics
 from collections.abc import Collection, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,17 @@ def known_in(folder: Path) -> list[Record]:
 
 def known_anew() -> list[Record]:
     """The same at the pace of the machine on which committed runs were made anew."""
-    return [*anew(), *paced(committed(), anew())]
+    there = {record["circumstances"]["environment"] for record in made_anew()}
+    mine = [r for r in committed() if r["circumstances"]["environment"] in there]
+    others = [r for r in committed() if r["circumstances"]["environment"] not in there]
+    return [*made_anew(), *mine, *paced(others, made_anew())]
 
 
 def committed() -> list[Record]:
     return in_folder(COMMITTED)
 
 
-def anew() -> list[Record]:
+def made_anew() -> list[Record]:
     return list(Store(COMMITTED / "anew").read().values())
 
 
@@ -71,11 +73,11 @@ def paces(
     their seeds.
     """
     mine, theirs = by_twins(here), by_twins(elsewhere)
-    both = sorted(mine.keys() & theirs.keys())
+    both = mine.keys() & theirs.keys()
     return {
-        backend: sum(mine[twins] for twins in some) / sum(theirs[twins] for twins in some)
-        for backend, group in groupby(both, key=lambda twins: twins[0])
-        for some in [list(group)]
+        name: sum(mine[twins] for twins in both if twins[0] == name)
+        / sum(theirs[twins] for twins in both if twins[0] == name)
+        for name in {backend for backend, _ in both}
     }
 
 

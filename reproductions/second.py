@@ -1,6 +1,6 @@
 """What is told beside a verdict and decides nothing. A second look: its runs again on seeds kept
-apart, at its learning rates and at a third of them. And the very same runs, made anew in another
-environment.
+apart, at its learning rates and at a third of them, in whatever environment. And the very same
+runs, made anew in another one.
 """
 
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ def slower(spec: Spec, factor: float) -> Spec:
     return {**spec, "recipe": {**recipe, "schedule": schedule}}
 
 
-def again(
+def made_again(
     runs: Runs,
     second: Mapping[str, Record],
     anew: Mapping[str, Record],
     explored: Mapping[str, Record],
 ) -> dict[str, Runs]:
-    """A verdict's runs again, by what was other about them; those of which none is missing."""
+    """A verdict's runs made again, by what was other; those of which none is missing."""
     assert isinstance(runs.statement, Trained)
     found = {ANEW: {pair: anew[r["key"]] for pair, r in runs.records.items() if r["key"] in anew}}
     shift = FIRST - runs.statement.first

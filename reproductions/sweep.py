@@ -75,7 +75,7 @@ def score(statement: Trained, tier: str, result: Mapping[str, Any]) -> Score:
     loss = result["curves"]["train_loss"][-1]
     last = math.inf if loss is None or result["outcome"] == "diverged" else loss
     metric = METRICS[statement.metric]
-    steps = metric.of(result, statement.level.get(tier)) if metric.logarithmic else None
+    steps = metric.of(result, statement.level.get(tier)) if metric.counts_steps else None
     return (last,) if steps is None else (steps, last)
 
 

@@ -13,13 +13,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from .canonical import key_of
 from .claims import Claim, Trained
 from .environment import git
 from .errors import InputError
-from .findings import Runs, findings, judged
+from .findings import Finding, Runs, findings, judged
 from .plausibility import implausible
 from .records import COMMITTED, Record, Store, explored_in, read_record
-from .second import FIRST
+from .second import FIRST, looks
+from .spec import group_of
 from .sweep import SEEDS, chosen
 
 # What decides, of a statement; `seeds` at the tier in question.
@@ -60,21 +62,44 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         for key, record in some.items():
             if record["spec"]["seed"] < least:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
-    found = findings(claims, records, explored_in(folder))
-    for key, record in anew.items():
-        if key not in judged(found):
-            yield f"{key} in anew is no run that is judged."
-        elif around(record) == around(records[key]):
-            yield f"{key} in anew is of the environment of the run that is judged."
+    choosing = explored_in(folder)
+    found = findings(claims, records, choosing)
+    yield from astray(found, records, second, anew, choosing)
     if not git("rev-parse", "HEAD"):
         yield "This is no git checkout: whether rules are older than their runs cannot be seen."
         return
     for finding in found:
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, explored_in(folder), folder)
+            yield from untimely(finding.claim, runs, choosing, folder)
 
 
-def around(record: Record) -> str:
+def astray(
+    found: Collection[Finding],
+    records: Mapping[str, Record],
+    second: Mapping[str, Record],
+    anew: Mapping[str, Record],
+    explored: Mapping[str, Record],
+) -> Iterator[str]:
+    """What is told beside verdicts, and belongs to none."""
+    asked = {
+        key_of(spec)
+        for finding in found if isinstance(finding.statement, Trained)
+        for group in {group_of(record["spec"]) for record in second.values()}
+        for look in looks(finding.statement, group, explored).values()
+        for spec in look.values()
+    }  # fmt: skip
+    yield from (f"{key} in second is of no second look." for key in second.keys() - asked)
+    keys = judged(found)
+    for key, record in anew.items():
+        if key not in keys:
+            yield f"{key} in anew is no run that is judged."
+        elif environment_of(record) == environment_of(records[key]):
+            yield f"{key} in anew is of the environment of the run that is judged."
+        elif record["result"] == records[key]["result"]:
+            yield f"{key} in anew has the result that is judged: it tells nothing of rounding."
+
+
+def environment_of(record: Record) -> str:
     return record["circumstances"]["environment"]
 
 

@@ -53,7 +53,7 @@ def test_contrasts_compare(statement):
 @each_statement
 def test_metrics_fit(statement):
     assert statement.metric in METRICS
-    assert statement.rule != "sooner" or METRICS[statement.metric].logarithmic
+    assert statement.rule != "sooner" or METRICS[statement.metric].counts_steps
     about_a_loss = "to the" in statement.metric or "at equal" in statement.metric
     assert statement.level.keys() == (statement.seeds.keys() if about_a_loss else set())
 

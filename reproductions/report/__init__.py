@@ -19,7 +19,7 @@ from ..data import copy_note
 from ..files import write_over
 from ..findings import Finding, findings, judged, superseded
 from ..records import Record, Store
-from . import again, figures, view
+from . import figures, repeats, view
 from .five import RESULTS
 
 FLAGSHIP = "degradation-difference"
@@ -66,13 +66,14 @@ def context(
     known: Mapping[str, Any],
     others: list[Record],
 ) -> dict[str, Any]:
-    """What both templates are filled with."""
+    """What the templates are filled with."""
     groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
     old = superseded(CLAIMS.values(), records, explored)
+    made = repeats.repeats(found, second, anew, explored)
     return {
         "found": found,
         "results": RESULTS,
-        "held": [result for result in RESULTS if result.holds(found)],
+        "held": [result for result in RESULTS if result.holds(found, made)],
         "rows": view.by_word(found),
         "claims": view.by_claim(found),
         "counts": view.counts(found),
@@ -81,8 +82,8 @@ def context(
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
         "explored": explored,
-        "again": again,
-        "made": again.repeats(found, second, anew, explored),
+        "repeats": repeats,
+        "made": made,
         "superseded": old,
         "further": records.keys() - judged(found) - old.keys(),
         "others": others,

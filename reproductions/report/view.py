@@ -155,12 +155,12 @@ def told_mean(finding: Finding, values: Sequence[float | None]) -> str:
     metric = METRICS[finding.statement.metric]
     known = [value for value in values if value is not None and math.isfinite(value)]
     lost = len(values) - len(known)
-    where = f" on {len(known)} seeds, {'never' if metric.logarithmic else 'unknown'} on {lost}"
+    where = f" on {len(known)} seeds, {'never' if metric.counts_steps else 'unknown'} on {lost}"
     return (mean_text(metric, known) if known else "none") + where * bool(lost)
 
 
 def mean_text(metric: Metric, values: Sequence[float]) -> str:
-    if metric.logarithmic:
+    if metric.counts_steps:
         return f"{geometric_mean(values):.0f} steps"
     number = f"{metric.scale * fmean(values):.{metric.digits}f}".replace("-", "−")
     return number + " %" * (metric.unit == "points")

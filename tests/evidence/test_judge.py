@@ -410,7 +410,7 @@ def values_of(statement, tier, effect, spread):
                 total = sum(w * w for w in statement.contrast.values())
                 share = weight / total
             value = (effect + noise) * share
-            values[arm, seed] = math.exp(-value) if metric.logarithmic else value
+            values[arm, seed] = math.exp(-value) if metric.counts_steps else value
     return values
 
 

@@ -60,6 +60,16 @@ def test_the_machine_that_made_runs_anew_has_its_own_pace():
     assert planned == pytest.approx(took, rel=0.05)
 
 
+def test_committed_runs_of_that_machine_keep_their_seconds():
+    """Those of the night tier are of it."""
+    known = known_anew()
+    night = [r for r in Store(COMMITTED).read().values()
+             if r["spec"].get("tier", {}).get("name") == "night"]  # fmt: skip
+    took = sum(record["circumstances"]["seconds"] for record in night)
+    assert len(night) == 12
+    assert 60 * sum(minutes(r["spec"], known) for r in night) == pytest.approx(took, rel=0.05)
+
+
 def test_the_shortest_run_is_first_and_seeds_stay_together():
     runs = wanted([CLAIMS["degradation-plain"]], group("torch"), {})
     arms = [spec["arm"]["name"] for spec in runs.values()]

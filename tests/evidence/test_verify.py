@@ -1,7 +1,6 @@
 """Records that cannot be believed are named."""
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 
@@ -24,12 +23,12 @@ FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
 HEAD = code()["commit"]
 
 
-def store_of(folder, commit=HEAD, dirty=None, seeds=(3,), system="s"):
+def store_of(folder, commit=HEAD, dirty=None, seeds=(3,), system="s", error=0.5):
     """A store with plain-20 of some seeds."""
     store = Store(folder)
     digest = store.keep_environment({"system": system})
     for seed in seeds:
-        record = made(spec_of("plain-20", TIERS["laptop"], seed, "torch", CIFAR), 0.5)
+        record = made(spec_of("plain-20", TIERS["laptop"], seed, "torch", CIFAR), error)
         new = {**record["circumstances"], "commit": commit, "dirty": dirty, "environment": digest}
         store.add(new_record(record["spec"], record["result"], new))
     return store
@@ -127,29 +126,36 @@ def test_a_record_whose_environment_is_missing_is_named(tmp_path):
 @pytest.mark.parametrize(("folder", "first"), [("explored", 1000), ("second", 2000)])
 def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, first):
     store_of(tmp_path / folder, seeds=(first, 2))
-    (problem,) = told(Store(tmp_path))
+    problem, *_ = told(Store(tmp_path))
     assert f"has seed 2, but those here begin at {first}" in problem
 
 
-def test_only_judged_runs_are_made_anew(tmp_path):
+def test_what_no_second_look_asks_for_is_named(tmp_path):
+    """The flagship's three seeds are looked at on three."""
+    store_of(tmp_path / "second", seeds=(2000, 2002))
+    assert told(Store(tmp_path)) == []
+    store_of(tmp_path / "second", seeds=(2003,))
+    (problem,) = told(Store(tmp_path))
+    assert "is of no second look" in problem
+
+
+@pytest.mark.parametrize(
+    ("seeds", "system", "error", "wrong"),
+    [
+        ((3,), "t", 0.4, None),
+        ((3, 0), "t", 0.4, "no run that is judged"),
+        ((3, 6), "t", 0.4, "no run that is judged"),
+        ((3,), "s", 0.4, "of the environment of the run that is judged"),
+        ((3,), "t", 0.5, "has the result that is judged"),
+    ],
+)
+def test_judged_runs_are_made_anew_elsewhere(tmp_path, seeds, system, error, wrong):
     """The flagship's seeds are 3, 4 and 5."""
     store = store_of(tmp_path, seeds=(0, 3))
-    for other in (0, 6):
-        anew = tmp_path / "anew"
-        store_of(anew, seeds=(3, other), system="t")
-        (problem,) = told(store)
-        assert "in anew is no run that is judged" in problem
-        shutil.rmtree(anew)
-
-
-def test_runs_are_made_anew_in_another_environment(tmp_path):
-    store = store_of(tmp_path)
-    store_of(tmp_path / "anew", system="t")
-    assert told(store) == []
-    shutil.rmtree(tmp_path / "anew")
-    store_of(tmp_path / "anew")
-    (problem,) = told(store)
-    assert "of the environment of the run that is judged" in problem
+    store_of(tmp_path / "anew", seeds=seeds, system=system, error=error)
+    problems = told(store)
+    assert len(problems) == bool(wrong)
+    assert all(wrong in problem for problem in problems)
 
 
 @given(st.integers(0), st.integers(0, 7))

@@ -1,4 +1,4 @@
-"""What is told beside verdicts, as text: what came out when their runs were made again."""
+"""What came out when the runs of verdicts were made again: told beside them, and counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,23 +10,23 @@ from ..findings import Finding, Runs
 from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..metrics import METRICS
 from ..records import Record
-from ..second import ANEW, again
+from ..second import ANEW, made_again
 from . import view
 
-WORDS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
+VERDICTS = (REPRODUCED, CONTRADICTED, INCONCLUSIVE)
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """A finding of one group of runs, and what these gave again; `other` is what was other then."""
+    """A finding of one group of runs, and what these gave when repeated with something `other`."""
 
     other: str
     first: Finding
-    again: Finding
+    repeated: Finding
 
     @property
     def words(self) -> tuple[str, str]:
-        return self.first.verdict.word, self.again.verdict.word
+        return self.first.verdict.word, self.repeated.verdict.word
 
     @property
     def same(self) -> bool:
@@ -55,7 +55,7 @@ def repeats(
         first = replace(finding, runs=(runs,))
         if first.verdict.word == NOT_RUN:
             return []
-        made = again(runs, second, anew, explored)
+        made = made_again(runs, second, anew, explored)
         return [Repeat(o, first, replace(finding, runs=(some,))) for o, some in made.items()]
 
     return {
@@ -79,7 +79,7 @@ def sentences(finding: Finding, made: Repeats, other_word: bool = False) -> list
     """What each gave, and in which environment; or only those that gave another word."""
     return [
         f"Again, {' '.join(filter(None, (r.other, place(finding, r))))} (environment "
-        f"{', '.join(environments(r.again))}): {r.words[1]}, {view.told_in_short(r.again)}."
+        f"{', '.join(environments(r.repeated))}): {r.words[1]}, {view.told_in_short(r.repeated)}."
         for r in of(finding, made)
         if not (other_word and r.same)
     ]
@@ -102,28 +102,37 @@ def in_short(finding: Finding, made: Repeats) -> str:
     return "; ".join(texts)
 
 
-def anew(found: Iterable[Finding], made: Repeats) -> list[Repeat]:
-    """The verdicts whose very same runs were made anew, each headline's."""
+def same_seeds(found: Iterable[Finding], made: Repeats) -> list[Repeat]:
+    """Of each headline whose very same runs were made anew."""
     return [r for f in found for r in of(f, made) if r.other == ANEW and not place(f, r)]
+
+
+def once(found: Iterable[Finding], made: Repeats) -> list[str]:
+    """The claims whose headline's runs were not."""
+    judged = (f for f in found if isinstance(f.statement, Trained) and f.verdict.word != NOT_RUN)
+    again = [r.first.runs[0] for every in made.values() for r in every if r.other == ANEW]
+    return list(dict.fromkeys(f.claim.name for f in judged if f.runs[0] not in again))
 
 
 def moved(found: Iterable[Finding], made: Repeats) -> list[Repeat]:
     """Those that have another word there."""
-    return [r for r in anew(found, made) if not r.same]
+    return [r for r in same_seeds(found, made) if not r.same]
 
 
 def table(found: Iterable[Finding], made: Repeats) -> list[tuple[str, list[int]]]:
-    """How many verdicts have a word here, by the word that they have there, in the order of WORDS.
+    """How many verdicts have a word here, by the word that they have there, in the order of
+    VERDICTS.
 
-    Without those of nets before their first step, which could hardly move; runs that two statements
-    judge by one metric are counted once.
+    Without those of nets before their first step, which could hardly move; what two statements say
+    of the same numbers is counted once.
     """
-    trained = {runs_of(r): r.words for r in anew(found, made) if not r.at_start}
+    trained = {numbers(r): r.words for r in same_seeds(found, made) if not r.at_start}
     pairs = list(trained.values())
-    return [(here, [pairs.count((here, there)) for there in WORDS]) for here in WORDS]
+    return [(here, [pairs.count((here, there)) for there in VERDICTS]) for here in VERDICTS]
 
 
-def runs_of(repeat: Repeat) -> tuple[str, tuple[str, ...]]:
-    """By what, and of which arms, a statement is judged."""
+def numbers(repeat: Repeat) -> tuple[str, frozenset[str]]:
+    """What a statement is judged by: a metric of these runs."""
     assert isinstance(repeat.first.statement, Trained)
-    return repeat.first.statement.metric, tuple(sorted(repeat.first.statement.contrast))
+    records = repeat.first.runs[0].records.values()
+    return repeat.first.statement.metric, frozenset(record["key"] for record in records)

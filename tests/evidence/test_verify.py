@@ -16,6 +16,7 @@ from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.environment import code
 from reproductions.plan import wanted
 from reproductions.records import COMMITTED, Store, new_record
+from reproductions.second import looks
 from reproductions.spec import spec_of
 from reproductions.tiers import TIERS
 
@@ -131,12 +132,15 @@ def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, fir
 
 
 def test_what_no_second_look_asks_for_is_named(tmp_path):
-    """The flagship's three seeds are looked at on three."""
-    store_of(tmp_path / "second", seeds=(2000, 2002))
-    assert told(Store(tmp_path)) == []
-    store_of(tmp_path / "second", seeds=(2003,))
-    (problem,) = told(Store(tmp_path))
-    assert "is of no second look" in problem
+    store = Store(tmp_path / "second")
+    around = {"commit": HEAD, "environment": store.keep_environment({"system": "s"})}
+    specs = looks(FLAGSHIP_CLAIMS[0].trained[0], group(), {})["other seeds"]
+    for seed, least in ((2000, 0), (2003, 1)):
+        record = ended({**specs["plain-20", 2000], "seed": seed}, 1.0, around)
+        store.add(record)
+        problems = told(Store(tmp_path))
+        assert len(problems) == least
+        assert all("is of no second look" in problem for problem in problems)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,17 @@ from pathlib import Path
 from statistics import median
 from threading import TIMEOUT_MAX
 
-import click
-import psutil
-from rich.table import Column, Table
+try:
+    import click
+    import psutil
+    from rich.table import Column, Table
+except ModuleNotFoundError as missing:
+    sys.exit(f"The suite needs {missing.name}: pip install '.[reproductions]' has it.")
 
 from .arms import ARMS
-from .choices import Chosen, choosing_runs, folder, records_option
+from .choices import Chosen, ClaimName, choosing_runs, folder, records_option
 from .claims import CLAIMS, Computed, OnImageNet, Statement, Trained
-from .environment import choose_backend, environment
+from .environment import choose_backend, environment, versions
 from .errors import InputError
 from .evaluate import evaluate
 from .findings import Finding, findings, runs_in
@@ -47,10 +50,12 @@ app.add_command(evaluate)
 
 
 @app.command("list")
-def list_() -> None:
-    """Show the claims with their statements, the arms and the tiers."""
-    table = Table(Column("claim, source", no_wrap=True), "kind", "statement", "decided at")
-    for claim in CLAIMS.values():
+@click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]...")
+def list_(claims: tuple[str, ...]) -> None:
+    """Show these claims, or all, with their statements; the tiers and the arms."""
+    statement = Column("statement", overflow="fold")
+    table = Table(Column("claim, source", no_wrap=True), "kind", statement, "decided at")
+    for claim in (CLAIMS[name] for name in claims or CLAIMS):
         for i, statement in enumerate(claim.statements):
             first = f"{claim.name}\n  {claim.source}" if i == 0 else ""
             table.add_row(first, statement.kind, statement.says, decided_at(statement))
@@ -93,7 +98,7 @@ def plan(chosen: Chosen) -> None:
     if runs:
         console.print(table)
     tell_lacking(chosen)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed.")
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records}.")
     say(f"Estimated minutes, {chosen.jobs} at a time: {about(estimates, chosen.jobs)}.")
     here = (record["spec"] for record in in_folder(chosen.records))
     trained = any("tier" in spec and spec["backend"] == chosen.backend for spec in here)
@@ -106,8 +111,10 @@ def elsewhere(runs: Mapping[str, Spec], chosen: Chosen) -> str:
     """The minutes at the pace of the machine on which committed runs were made anew, if known."""
     if chosen.backend not in {record["spec"]["backend"] for record in made_anew()}:
         return ""
-    minutes = about(shortest_first(runs, known_anew()), chosen.jobs)
-    return f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {minutes}"
+    there = about(shortest_first(runs, known_anew()), chosen.jobs)
+    if there == about(shortest_first(runs, known_in(chosen.records)), chosen.jobs):
+        return ""
+    return f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {there}"
 
 
 def about(estimates: Mapping[str, float | None], jobs: int) -> str:
@@ -115,8 +122,8 @@ def about(estimates: Mapping[str, float | None], jobs: int) -> str:
     if None in estimates.values():
         return "unknown"
     total = sum(filter(None, estimates.values())) / jobs
-    days = f", or {total / 1440:.0f} days" if total > 2 * 1440 else ""
-    return f"{total:.0f}{days}" if total >= 1 else "under 1"
+    longer = f", or {total / 1440:.0f} days" if total > 2 * 1440 else f", or {total / 60:.0f} hours"
+    return f"{total:.0f}{longer * (total > 180)}" if total >= 1 else "under 1"
 
 
 @app.command()
@@ -143,7 +150,7 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     wanted_runs = chosen.runs()
     runs = owed(wanted_runs, present)
     tell_lacking(chosen)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed on {chosen.backend}.")
+    say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records} on {chosen.backend}.")
     runs = {key: runs[key] for key in shortest_first(runs, known_in(chosen.records))}
     progress = listener(console, runs)
     if runs:
@@ -174,6 +181,8 @@ def explore(chosen: Chosen) -> None:
     learning rates of `run`.
     """
     chosen.load()
+    if not chosen.explorations():
+        say("Nothing to explore: no learning rates are asked for, or all are explored.")
     while runs := chosen.explorations():
         say(f"{len(runs)} runs to explore, before what they choose is known.")
         make(chosen, runs, chosen.records / "explored")
@@ -256,10 +265,10 @@ def rerun_(key: str, records: Path) -> None:
             say(f"{name}: {median(seconds):.4f} s an image then, {median(again):.4f} s now.")
         return
     found = differences(record["result"], end["result"])
-    if not found:
-        say(f"{key}: the same result, to the bit.")
     for line in found:
         say(line)
+    say(f"{key}: another result, in {len(found)} numbers, each told as then and now." if found else
+        f"{key}: the same result, to the bit.")  # fmt: skip
     sys.exit(1 if found else 0)
 
 
@@ -282,6 +291,8 @@ def verify(records: Path) -> None:
     judged, explored, second, anew = (
         len(Store(records / name).read()) for name in ("", "explored", "second", "anew")
     )
+    if not judged + explored + second + anew:
+        raise InputError(f"there are no records in {records}: `run` makes some.")
     say(
         f"{records}: {judged} records, {explored} explored, {second} of second looks, {anew} made "
         f"anew: all is well."
@@ -302,11 +313,19 @@ def record_of(key: str, store: Store) -> Record:
 
 
 def tell_surroundings(record: Record, store: Store) -> None:
-    """Say whether a record was made on other hardware or with other versions."""
-    then, now = store.environment(record), environment()
-    differing = [name for name in then if then[name] != now.get(name)]
+    """Say where a record was made on other hardware or with other versions."""
+    then, now = versions(store.environment(record)), versions(environment())
+    around = {"cpu", "gpus", "variables", "python", "keras", "numpy"}
+    differing = [
+        name
+        for name in then
+        if (name in around or name.startswith(record["spec"]["backend"]))
+        and then[name] != now.get(name)
+    ]
+    for name in differing:
+        say(f"{name}: {then[name]} then, {now.get(name)} now.")
     if differing:
-        say(f"Then and now differ in {', '.join(differing)}: last digits may differ, too.")
+        say("So last digits may differ, and after hundreds of steps errors by points.")
 
 
 def tell_lacking(chosen: Chosen) -> None:

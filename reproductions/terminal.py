@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from .claims import Trained
 from .data import copy_note
 from .findings import Finding, Runs
+from .judge import NOT_RUN
 from .metrics import METRICS
 
 console = Console()
@@ -18,7 +19,7 @@ def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = N
     """A table of the headline verdicts, over those of `other` findings; without runs a count."""
     if other:
         other = [like(one, finding.headline) for one, finding in zip(other, found, strict=True)]
-    table = Table(*(Column(name, no_wrap=True) for name in ("claim", "verdict")), "effect", "on")
+    table = Table(*(Column(name, no_wrap=True) for name in ("claim", "verdict")), "found", "on")
     for i, finding in enumerate(found):
         if not finding.headline:
             continue
@@ -47,12 +48,19 @@ def like(finding: Finding, head: Runs | None) -> Finding:
 
 
 def headline_cells(finding: Finding) -> list[str]:
+    verdict, head = finding.verdict, finding.headline
+    return [verdict.word, found_of(finding), str(head.group) if head else "·"]
+
+
+def found_of(finding: Finding) -> str:
+    """A mean effect; why it is no verdict; of what is not trained, what was found."""
     verdict, statement = finding.verdict, finding.statement
-    effect = "·"
-    if isinstance(statement, Trained) and verdict.mean is not None:
-        metric = METRICS[statement.metric]
-        effect = f"{metric.shown(verdict.mean)} {metric.unit}"
-    return [verdict.word, effect, str(finding.headline.group) if finding.headline else "·"]
+    if not isinstance(statement, Trained):
+        return verdict.reason
+    metric = METRICS[statement.metric]
+    effect = f"{metric.shown(verdict.mean)} {metric.unit}".strip()
+    why = verdict.reason.split(":")[0] if verdict.word == NOT_RUN else ""
+    return "; ".join(filter(None, (effect, why)))
 
 
 def data_of(found: Sequence[Finding]) -> list[dict[str, str]]:

@@ -44,7 +44,7 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
     the rates that it shares with the committed ones, a sentence each; nothing if all is well.
     """
     stores = [Store(folder / name) for name in ("", "explored", "second", "anew")]
-    unread = [told for store in stores for told in damaged(store)]
+    unread = dict.fromkeys(told for store in stores for told in damaged(store))
     yield from unread
     if unread:
         return

@@ -148,6 +148,22 @@ def test_plan_counts_what_is_owed(smoke, tmp_path):
 
 
 @once
+def test_list_shows_all_claims_or_those_that_are_named():
+    everything, one = (reproductions("list", *words) for words in ((), ("vgg-weights",)))
+    assert all(name in everything.stdout for name in CLAIMS)
+    assert "vgg-weights" in one.stdout
+    assert "degradation-plain" not in one.stdout
+    assert_one_sentence(reproductions("list", "vgg-weight"), "vgg-weights")
+
+
+@once
+def test_what_there_is_nothing_to_do_about_is_said(tmp_path):
+    done = reproductions("explore", "vgg-weights", "--tier", "smoke", "--records", tmp_path)
+    assert "Nothing to explore" in done.stdout
+    assert_one_sentence(reproductions("verify", "--records", tmp_path), "no records in")
+
+
+@once
 def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
     process = start("--jobs", 1, "--records", tmp_path)
     wait_for(process, "plain-56 seed 3")
@@ -295,7 +311,7 @@ def test_a_run_is_done_again_to_the_bit(checked, smoke):
         assert f"{key}: the same result, to the bit" in done.stdout
         assert f"KERAS_BACKEND={BACKEND}" in done.stdout
         assert "OMP_NUM_THREADS=" in done.stdout
-        assert "Then and now differ" not in done.stdout
+        assert "last digits may differ" not in done.stdout
 
 
 @once
@@ -340,6 +356,7 @@ def test_another_result_is_told_where_it_differs(checked, tmp_path):
     done = reproductions("rerun", record["key"], "--records", store.folder)
     assert done.returncode == 1
     assert "values.7x7 once, C = 1: 50 and 49" in done.stdout
+    assert "another result, in 1 numbers, each told as then and now" in done.stdout
 
 
 @once

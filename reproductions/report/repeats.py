@@ -65,6 +65,11 @@ def repeats(
     }
 
 
+def some(made: Repeats) -> bool:
+    """Whether any runs were made again."""
+    return any(made.values())
+
+
 def of(finding: Finding, made: Repeats) -> Sequence[Repeat]:
     return made.get((finding.claim.name, finding.statement.name), ())
 

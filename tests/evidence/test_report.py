@@ -280,7 +280,10 @@ def test_a_result_is_told_of_no_other_records(tmp_path):
     text = page.read_text()
     assert not any(result.text in text for result in RESULTS)
     assert "What we found" not in html.read_text()
-    assert text.count("title and text were written of others") == 5
+    assert text.count("title and text were written of others") == 2
+    assert text.count("\n## ") == 2  # of the others there are no runs
+    assert "five results that were chosen from the committed records" in text
+    assert 'Under "again"' not in (tmp_path / "out" / "REPORT.md").read_text()
 
 
 def test_the_committed_evidence_is_whole():

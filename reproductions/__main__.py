@@ -265,11 +265,13 @@ def rerun_(key: str, records: Path) -> None:
             say(f"{name}: {median(seconds):.4f} s an image then, {median(again):.4f} s now.")
         return
     found = differences(record["result"], end["result"])
+    if not found:
+        say(f"{key}: the same result, to the bit.")
+        return
     for line in found:
         say(line)
-    say(f"{key}: another result, in {len(found)} numbers, each told as then and now." if found else
-        f"{key}: the same result, to the bit.")  # fmt: skip
-    sys.exit(1 if found else 0)
+    say(f"{key}: another result; numbers that differ, each told as then and now: {len(found)}.")
+    sys.exit(1)
 
 
 @app.command()

@@ -45,6 +45,7 @@ def choose_backend(name: str | None) -> str:
             f"{' or '.join(installed) or 'one after installing it'}."
         )
     os.environ["KERAS_BACKEND"] = chosen
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets at length
     return chosen
 
 

@@ -356,7 +356,7 @@ def test_another_result_is_told_where_it_differs(checked, tmp_path):
     done = reproductions("rerun", record["key"], "--records", store.folder)
     assert done.returncode == 1
     assert "values.7x7 once, C = 1: 50 and 49" in done.stdout
-    assert "another result, in 1 numbers, each told as then and now" in done.stdout
+    assert "told as then and now: 1." in done.stdout
 
 
 @once

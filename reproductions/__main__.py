@@ -53,8 +53,8 @@ app.add_command(evaluate)
 @click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]...")
 def list_(claims: tuple[str, ...]) -> None:
     """Show these claims, or all, with their statements; the tiers and the arms."""
-    statement = Column("statement", overflow="fold")
-    table = Table(Column("claim, source", no_wrap=True), "kind", statement, "decided at")
+    says = Column("statement", overflow="fold")
+    table = Table(Column("claim, source", no_wrap=True), "kind", says, "decided at")
     for claim in (CLAIMS[name] for name in claims or CLAIMS):
         for i, statement in enumerate(claim.statements):
             first = f"{claim.name}\n  {claim.source}" if i == 0 else ""
@@ -99,31 +99,32 @@ def plan(chosen: Chosen) -> None:
         console.print(table)
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records}.")
-    say(f"Estimated minutes, {chosen.jobs} at a time: {about(estimates, chosen.jobs)}.")
+    minutes = about(estimates, chosen.jobs)
+    say(f"Estimated minutes, {chosen.jobs} at a time: {minutes}.")
     here = (record["spec"] for record in in_folder(chosen.records))
     trained = any("tier" in spec and spec["backend"] == chosen.backend for spec in here)
     if not trained and any("tier" in spec for spec in runs.values()):
-        say(f"That is at the pace of the committed records{elsewhere(runs, chosen)}; runs made "
-            "here will tell.")  # fmt: skip
+        there = elsewhere(runs, chosen)
+        more = f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {there}"
+        say(f"That is at the pace of the committed records{more * (there not in ('', minutes))}; "
+            "runs made here will tell.")  # fmt: skip
 
 
 def elsewhere(runs: Mapping[str, Spec], chosen: Chosen) -> str:
     """The minutes at the pace of the machine on which committed runs were made anew, if known."""
     if chosen.backend not in {record["spec"]["backend"] for record in made_anew()}:
         return ""
-    there = about(shortest_first(runs, known_anew()), chosen.jobs)
-    if there == about(shortest_first(runs, known_in(chosen.records)), chosen.jobs):
-        return ""
-    return f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {there}"
+    return about(shortest_first(runs, known_anew()), chosen.jobs)
 
 
 def about(estimates: Mapping[str, float | None], jobs: int) -> str:
-    """The minutes of all of them, so many at a time."""
+    """The minutes of all of them, so many at a time, in two digits."""
     if None in estimates.values():
         return "unknown"
     total = sum(filter(None, estimates.values())) / jobs
     longer = f", or {total / 1440:.0f} days" if total > 2 * 1440 else f", or {total / 60:.0f} hours"
-    return f"{total:.0f}{longer * (total > 180)}" if total >= 1 else "under 1"
+    minutes = f"{float(f'{total:.2g}'):,.0f}"
+    return minutes + longer * (total > 180) if total >= 1 else "under 1"
 
 
 @app.command()

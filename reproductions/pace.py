@@ -15,15 +15,17 @@ def known_in(folder: Path) -> list[Record]:
     """What tells how long runs take: the records of a folder, judged and explored, and the
     committed ones, at the pace of the folder's.
     """
-    return [*in_folder(folder), *paced(committed(), in_folder(folder))]
+    here = in_folder(folder)
+    return [*here, *paced(committed(), here)]
 
 
 def known_anew() -> list[Record]:
     """The same at the pace of the machine on which committed runs were made anew."""
-    there = {record["circumstances"]["environment"] for record in made_anew()}
-    mine = [r for r in committed() if r["circumstances"]["environment"] in there]
-    others = [r for r in committed() if r["circumstances"]["environment"] not in there]
-    return [*made_anew(), *mine, *paced(others, made_anew())]
+    anew, every = made_anew(), committed()
+    there = {record["circumstances"]["environment"] for record in anew}
+    mine = [record for record in every if record["circumstances"]["environment"] in there]
+    others = [record for record in every if record["circumstances"]["environment"] not in there]
+    return [*anew, *mine, *paced(others, anew)]
 
 
 def committed() -> list[Record]:

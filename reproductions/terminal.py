@@ -53,9 +53,11 @@ def headline_cells(finding: Finding) -> list[str]:
 
 
 def found_of(finding: Finding) -> str:
-    """A mean effect; why it is no verdict; of what is not trained, what was found."""
+    """A mean effect, and why it is no verdict; where there is none, or not of every seed, the
+    reason of the verdict.
+    """
     verdict, statement = finding.verdict, finding.statement
-    if not isinstance(statement, Trained):
+    if not isinstance(statement, Trained) or verdict.mean is None or None in verdict.effects:
         return verdict.reason
     metric = METRICS[statement.metric]
     effect = f"{metric.shown(verdict.mean)} {metric.unit}".strip()

@@ -23,7 +23,7 @@ from reproductions.report.figures import curves_figure, inline
 from reproductions.report.five import RESULTS, digest
 from reproductions.report.repeats import repeats
 from reproductions.spec import Group, versions
-from reproductions.terminal import like
+from reproductions.terminal import found_of, like
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
@@ -481,3 +481,16 @@ def test_figures_in_the_page_ask_for_no_style_and_keep_their_words(tmp_path):
     assert "A title of &lt;its&gt; own" in text
     assert "#000000" not in text
     assert "#D55E00" in text.upper()
+
+
+@pytest.mark.parametrize(
+    ("claim", "statement", "told"),
+    [
+        ("degradation-plain", "training error", "+29.1 points"),
+        ("bn-faster", "steps", "1 run never got there"),  # no mean of those that did
+        ("googlenet-params", "with the classifier", "6,998,552"),
+    ],
+)
+def test_the_terminal_says_what_was_found(claim, statement, told):
+    (finding,) = [f for f in FOUND if (f.claim.name, f.statement.name) == (claim, statement)]
+    assert told in found_of(finding)

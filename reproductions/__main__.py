@@ -259,8 +259,8 @@ def rerun_(key: str, records: Path) -> None:
     except RunError as error:
         say(f"FAILED: {error}")
         sys.exit(1)
-    tell_surroundings(record, Store(records))
     if "measured" in record["circumstances"]:
+        tell_surroundings(record, Store(records))
         for name, seconds in record["circumstances"]["measured"].items():
             again = end["circumstances"]["measured"][name]
             say(f"{name}: {median(seconds):.4f} s an image then, {median(again):.4f} s now.")
@@ -271,6 +271,7 @@ def rerun_(key: str, records: Path) -> None:
         return
     for line in found:
         say(line)
+    tell_surroundings(record, Store(records))
     say(f"{key}: another result; numbers that differ, each told as then and now: {len(found)}.")
     sys.exit(1)
 

@@ -33,7 +33,7 @@ from .rerun import rerun as run_again
 from .run import Crew, RunError, clear
 from .spec import Spec, group_of
 from .terminal import console, print_verdicts, say
-from .tiers import MEANT_FOR, TIERS
+from .tiers import MEANT_FOR, THREADS, TIERS
 from .verify import problems
 
 
@@ -163,7 +163,7 @@ def run(chosen: Chosen, max_minutes: float) -> None:
             for some, jobs in ((rest, chosen.jobs), (last, 1)):
                 left = until - time.monotonic()
                 if some and left > 0:
-                    crew = Crew(store, chosen.arrays, jobs, progress)
+                    crew = Crew(store, chosen.arrays, jobs, progress, THREADS[chosen.tier])
                     crew.work(some, min(left, TIMEOUT_MAX))
     print_verdicts(found_by(chosen, wanted_runs, store))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
@@ -213,7 +213,9 @@ def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
     clear(store)
     if left := owed(runs, store.read()):
         with listener(console, left) as progress:
-            if not Crew(store, chosen.arrays, chosen.jobs, progress).work(left):
+            if not Crew(store, chosen.arrays, chosen.jobs, progress, THREADS[chosen.tier]).work(
+                left
+            ):
                 sys.exit(1)
 
 

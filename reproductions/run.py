@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 
 from .canonical import canonical
 from .environment import (
-    available_cores,
     code,
     environment,
     source,
@@ -107,14 +106,20 @@ class Worker:
 
 class Crew:
     """Does runs in child processes and stores a record of each. Other crews, of whatever process,
-    may work on the same store: each run is one's at a time.
+    may work on the same store: each run is one's at a time. Each run has as many threads as its
+    tier says, so that results do not depend on `jobs`.
     """
 
     def __init__(
-        self, store: Store, arrays: Mapping[str, np.ndarray], jobs: int, listener: Listener
+        self,
+        store: Store,
+        arrays: Mapping[str, np.ndarray],
+        jobs: int,
+        listener: Listener,
+        threads: int = 1,
     ):
         self.store, self.arrays, self.jobs, self.listener = store, arrays, jobs, listener
-        self.threads = threads_environment(max(1, available_cores() // jobs))
+        self.threads = threads_environment(threads)
         self.environment = environment()
         surroundings = {
             **versions(self.environment),

@@ -33,6 +33,7 @@ TIERS = {
         Tier("smoke", "short", 4, 16, 8, 256, 128, 128, depths=SHORT),
         Tier("laptop", "short", 312, 16, 8, 10_000, 2_000, 2_000),
         Tier("night", "night", 1_170, 32, 16, 50_000, 5_000, 10_000),
+        Tier("day", "night", 7_800, 32, 16, 50_000, 5_000, 10_000),
         Tier("paper", "paper", 64_000, 32, 16, 50_000, 5_000, 10_000),
     )
 }
@@ -41,5 +42,10 @@ MEANT_FOR = {
     "smoke": "tests: plumbing on a few embedded images, no verdict",
     "laptop": "minutes on two cores: decides the large effects",
     "night": "hours on two cores: the paper's networks for three epochs",
+    "day": "eight hours on two cores: the paper's networks for twenty epochs",
     "paper": "a GPU: the paper's networks and schedule",
 }
+
+# Threads of a run. Results depend on how work is divided, so that this is the tier's to say, and
+# neither the machine's nor `--jobs`'.
+THREADS = dict.fromkeys(TIERS, 1)

@@ -118,8 +118,6 @@ def untimely(
     """Judged runs whose commit has not yet the statement's rule, or what chose its rates."""
     statement, tier = runs.statement, runs.group.tier
     assert isinstance(statement, Trained)
-    if tier not in statement.decided_at:
-        return
     name = f"{claim.name}: {statement.name}"
     now = at_tier(rule(statement), tier)
     made = {(str(r["circumstances"]["commit"]), arm) for (arm, _), r in runs.records.items()}
@@ -149,6 +147,7 @@ def at_tier(rule: Mapping[str, Any], tier: str) -> dict[str, str]:
     dictionaries does not see.
     """
     whole = {**DEFAULTS, **rule}
+    whole["decided_at"] = tier in whole["decided_at"]  # another tier changes nothing at this one
     for name in ("seeds", "level"):
         if isinstance(whole[name], Mapping):
             whole[name] = whole[name].get(tier)

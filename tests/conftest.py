@@ -14,7 +14,6 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.pop("COLUMNS", None)
 
 ROOT = Path(__file__).parents[1]
-# Two side by side whatever the machine: results may depend on the threads of each.
 SMOKE = ("run", "--tier", "smoke", "--jobs", "2")
 
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True, max_examples=50)

@@ -18,7 +18,7 @@ from reproductions.environment import BACKENDS, installed_backends
 from reproductions.plan import checks
 from reproductions.progress import listener
 from reproductions.records import Store, new_record
-from reproductions.tiers import TIERS
+from reproductions.tiers import THREADS, TIERS
 
 BACKEND = keras.backend.backend()
 once = pytest.mark.skipif(BACKEND != "torch", reason="what no backend changes is tested on one")
@@ -99,12 +99,23 @@ def test_smoke_leaves_a_record_a_run_and_no_verdict(smoke):
     assert "REPRODUCED" not in done.stdout
 
 
+def test_runs_side_by_side_give_what_runs_in_turn_give(smoke, tmp_path):
+    """To the bit: a run has its tier's threads, whatever --jobs."""
+    folder, _ = smoke
+    done = reproductions("run", "--tier", "smoke", "--jobs", "1", "--records", tmp_path / "r")
+    assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "r") == results(folder)
+    for place in (folder, tmp_path / "r"):
+        around = [record["circumstances"] for record in Store(place).read().values()]
+        assert {a["threads"] for a in around} == {THREADS["smoke"]}
+        assert {*around[0]["thread_variables"].values()} == {str(THREADS["smoke"])}
+
+
 def test_records_stay_small_and_say_on_what_they_were_made(smoke):
     folder, _ = smoke
     for path in folder.glob("*.json"):
         assert path.stat().st_size < 20_000
         circumstances = json.loads(path.read_text())["circumstances"]
-        assert circumstances["threads"] >= 1
         assert circumstances["peak_memory_bytes"] > 1e8
         assert str(ROOT) not in path.read_text()
 

@@ -6,7 +6,7 @@ from .budgets import SEEDS as FIVE_SEEDS
 from .budgets import SMOKE
 from .claim import Claim, Trained
 
-SEEDS = {"smoke": 1, "laptop": 3, "night": 3, "paper": 5}
+SEEDS = {"smoke": 1, "laptop": 3, "night": 3, "day": 3, "paper": 5}
 
 PAPER = (
     "arXiv:1512.03385, figure 1: on CIFAR-10 a 56-layer plain net has higher training and test "
@@ -39,6 +39,10 @@ SHRUNK = {
         "the paper tier can show."
     ),
     "night": "1,170 steps instead of 64,000; images and networks are the paper's.",
+    "day": "7,800 steps (20 epochs) instead of 64,000 (164 epochs), and a learning rate that rises "
+    "for 390 steps and then falls to zero in a line; images and networks are the paper's. What was "
+    "expected, written before its runs: ResNet-56 ends at or below the training error of "
+    "ResNet-20, plain-56 above that of plain-20.",
     "paper": "nothing.",
     "smoke": SMOKE,
 }
@@ -54,7 +58,7 @@ DECIDED_WHY = (
 )
 
 SHRUNK_BUT_DEEP = {
-    **SHRUNK,
+    **{tier: text for tier, text in SHRUNK.items() if tier != "day"},
     "laptop": "10,000 images of 16x16 pixels, 8 filters in the first stage instead of 16, 312 "
     "steps instead of 64,000; the depths, which the claim is about, are the paper's.",
 }
@@ -124,7 +128,7 @@ CLAIMS = (
                 margin_argued=GAP_MARGIN,
                 seeds=SEEDS,
                 first=3,
-                decided_at=("laptop", "night", "paper"),
+                decided_at=("laptop", "night", "day", "paper"),
                 decided_why=DECIDED_WHY,
             ),
             Trained(
@@ -137,7 +141,7 @@ CLAIMS = (
                 margin_argued=GAP_MARGIN,
                 seeds=SEEDS,
                 first=3,
-                decided_at=("laptop", "night", "paper"),
+                decided_at=("laptop", "night", "day", "paper"),
                 decided_why=DECIDED_WHY,
             ),
         ),
@@ -168,7 +172,7 @@ CLAIMS = (
                 "replicated test errors (3.17 + 1.11)",
                 seeds=SEEDS,
                 first=3,
-                decided_at=("laptop", "night", "paper"),
+                decided_at=("laptop", "night", "day", "paper"),
                 decided_why=DECIDED_WHY,
             ),
         ),
@@ -196,9 +200,10 @@ CLAIMS = (
                 "paper's ResNet-56 is better in test error",
                 seeds={**SEEDS, "paper": 10},
                 first=3,
-                decided_at=("night", "paper"),
+                decided_at=("night", "day", "paper"),
                 decided_why="in a few hundred steps every deeper net is still behind, so the "
-                "laptop tier would judge a slow start and not the claim",
+                "laptop tier would judge a slow start and not the claim; three epochs of the "
+                "night tier left it open, which is why there are the twenty of the day tier",
             ),
         ),
         untuned=UNTUNED,
@@ -229,7 +234,7 @@ CLAIMS = (
                 margin_argued="overfitting predicts the sign, whatever the size",
                 seeds=SEEDS,
                 first=3,
-                decided_at=("laptop", "night", "paper"),
+                decided_at=("laptop", "night", "day", "paper"),
                 decided_why=DECIDED_WHY,
             ),
             Trained(

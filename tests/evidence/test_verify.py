@@ -77,11 +77,14 @@ def test_a_commit_of_another_history_is_named(tmp_path):
 def test_a_rule_that_was_changed_after_its_runs_is_named(tmp_path):
     store = store_of(tmp_path)
     (claim,) = (c for c in FLAGSHIP_CLAIMS if c.name == "degradation-plain")
-    for change in ({"margin": 0.0}, {"seeds": {"laptop": 2}}, {"alpha": 0.1},
-                   {"contrast": {"plain-20": -1, "plain-56": 1}}):  # fmt: skip
+    for change in ({"margin": 0.0}, {"decided_at": ("paper",)}, {"seeds": {"laptop": 2}},
+                   {"alpha": 0.1}, {"contrast": {"plain-20": -1, "plain-56": 1}}):  # fmt: skip
         moved = replace(claim, statements=(replace(claim.statements[0], **change),))
         (problem,) = told(store, claims=[moved])
         assert "the rule of degradation-plain: training error was changed" in problem
+    # What decides elsewhere too decides here as before.
+    more = replace(claim.statements[0], decided_at=(*claim.statements[0].decided_at, "week"))
+    assert told(store, claims=[replace(claim, statements=(more,))]) == []
     prose = replace(claim, statements=(replace(claim.statements[0], says="other words"),))
     assert told(store, claims=[prose]) == []
 

@@ -4,7 +4,7 @@ Parameters and multiply-accumulates are arithmetic on the papers' tables, counte
 of the builders; errors are those printed in papers, or in their authors' READMEs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -73,17 +73,44 @@ class Entry:
     loss_weights: tuple[float, ...]
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """The names that fit `pattern` as a whole ("*resnet*", "vgg1[69]", as file names), sorted."""
-    return sorted(name for name in ENTRIES if fnmatchcase(name, pattern.lower()))
+# Of each source of trained weights the names for which it has some; `pretrained` fills it.
+WEIGHTS: dict[str, frozenset[str]] = {}
 
 
-def entry(name: str) -> Entry:
-    """The entry of a name, in whatever case, or of an ImageNet builder's own ("ResNet50").
+def list_models(pattern: str = "*", weights: bool | str = False) -> list[str]:
+    """Names of networks, sorted.
+
+    Args:
+        pattern: which a name fits as a whole ("*resnet*", "vgg1[69]", as file names).
+        weights: False: all; True: those for which some source has trained weights; a source's
+            name ("timm"): those for which it has.
+
+    Raises:
+        ValueError: there is no such source.
+    """
+    there = with_weights(weights)
+    return sorted(name for name in there if fnmatchcase(name, pattern.lower()))
+
+
+def with_weights(weights: bool | str) -> Collection[str]:
+    """The names for which there are trained weights, as `list_models` asks."""
+    if isinstance(weights, bool):
+        return frozenset().union(*WEIGHTS.values()) if weights else ENTRIES
+    if weights not in WEIGHTS:
+        sources = ", ".join(map(repr, WEIGHTS))
+        raise ValueError(f"weights is False, True, or a source ({sources}), not {weights!r}.")
+    return WEIGHTS[weights]
+
+
+def entry(name: str | Entry) -> Entry:
+    """The entry of a name, in whatever case, or of an ImageNet builder's own ("ResNet50"), or of a
+    preset of keras-hub ("resnet_50_imagenet"). An entry is its own.
 
     Raises:
         ValueError: there is none; the message has the closest names.
     """
+    if isinstance(name, Entry):
+        return name
     key = str(name).lower()
     found = ENTRIES.get(ALIASES.get(key, key))
     if found is None:
@@ -491,3 +518,9 @@ ENTRIES = {
 
 ALIASES = {builder.__name__.lower(): name for name, builder, options, *_ in IMAGENET if not options}
 ALIASES |= {"inception_v1": "googlenet", "inceptionv1": "googlenet", "bn_inception": "inception_v2"}
+
+# Presets of keras-hub 0.32: names of networks, whose weights are timm's.
+ALIASES |= {f"vgg_{depth}_imagenet": f"vgg{depth}" for depth in (11, 13, 16, 19)}
+ALIASES |= {f"resnet_{depth}_imagenet": f"resnet{depth}" for depth in (18, 50, 101, 152)}
+ALIASES |= {f"resnet_v2_{depth}_imagenet": f"resnet{depth}v2" for depth in (50, 101)}
+ALIASES |= {f"densenet_{depth}_imagenet": f"densenet{depth}" for depth in (121, 169, 201)}

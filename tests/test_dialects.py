@@ -1,20 +1,48 @@
 """The names and shapes of each source's published package, all matched by its dialect."""
 
 import json
+import re
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, without_values
-from keras_ilsvrc import pretrained
+from keras_ilsvrc import AlexNet, catalog, list_models, pretrained
 from keras_ilsvrc.pretrained.contents import Contents, Tensor
 from keras_ilsvrc.pretrained.dialect import module
+from keras_ilsvrc.pretrained.forms import OWN
 from keras_ilsvrc.pretrained.matching import Wishes, matched, renamed
+from keras_ilsvrc.pretrained.timm import TAGGED
 
 PUBLISHED = {
     source: json.loads((ROOT / "tests" / "names" / f"{source}.json").read_text())
     for source in pretrained.SOURCES
+}
+CIFAR_READ = dict(PUBLISHED["cifar"])  # the two files that were read
+
+
+def cifar_names(depth):
+    """Section 4.2 of arXiv:1512.03385 in the words of the files: 2n layers on 16, 32, 64 maps."""
+
+    def unit(place, number, maps, filters):
+        return {
+            f"{place}conv{number}.weight": [filters, maps, 3, 3],
+            **{f"{place}bn{number}.{part}": [filters]
+               for part in ("weight", "bias", "running_mean", "running_var")},
+        }  # fmt: skip
+
+    names, maps = unit("", 1, 3, 16) | {"linear.weight": [10, 64], "linear.bias": [10]}, 16
+    for stage, filters in enumerate((16, 32, 64), 1):
+        for block in range((depth - 2) // 6):
+            place = f"layer{stage}.{block}."
+            names |= unit(place, 1, maps, filters) | unit(place, 2, filters, filters)
+            maps = filters
+    return names
+
+
+PUBLISHED["cifar"] = {
+    f"cifar_resnet{depth}": cifar_names(depth) for depth in (20, 32, 44, 56, 110, 1202)
 }
 PAIRS = [(source, name) for source, networks in PUBLISHED.items() for name in networks]
 
@@ -38,6 +66,11 @@ def test_every_network_of_a_source_has_its_names_and_no_other_is_offered():
     assert {s: set(d) for s, d in pretrained.SOURCES.items()} == {
         s: set(names) for s, names in PUBLISHED.items()
     }
+
+
+@pytest.mark.parametrize("name", CIFAR_READ)
+def test_the_rule_for_all_depths_gives_the_names_of_the_files_that_were_read(name):
+    assert CIFAR_READ[name] == cifar_names(int(name.removeprefix("cifar_resnet")))
 
 
 @pytest.mark.parametrize(("source", "name"), PAIRS)
@@ -104,6 +137,60 @@ def test_imagenet_is_the_first_source_with_a_file(name, source):
     assert pretrained.entry(name, "imagenet") is pretrained.entry(name, source)
 
 
+@pytest.mark.parametrize(("name", "source", "network"), [
+    ("alexnet", "torchvision", "alexnet_owt"), ("resnext50_32x4d", "torchvision", "resnext50"),
+    ("legacy_senet154", "timm", "senet154"), ("resnetv2_50", "timm", "resnet50v2"),
+    ("inception_v4.tf_in1k", "timm", "inception_v4"), ("ResNet50.a1_in1k", "timm", "resnet50"),
+    ("bninception", "cadene", "inception_v2"), ("seresnet50", "qubvel", "se_resnet50"),
+    ("resnet110", "cifar", "cifar_resnet110"), ("resnet_50_imagenet", "keras", "resnet50"),
+    ("densenet_121_imagenet", "timm", "densenet121"), ("resnet_v2_50_imagenet", "timm",
+    "resnet50v2"),
+])  # fmt: skip
+def test_a_source_s_own_name_is_understood(name, source, network):
+    assert pretrained.entry(name, source) is pretrained.SOURCES[source][network]
+
+
+@pytest.mark.parametrize(("name", "source", "near"), [
+    ("resnet50.tv_in1k", "timm", "resnet50.a1_in1k"), ("vgg_16", "torchvision", "vgg16"),
+    ("wide_resnet50_2", "torchvision", "resnet50"), ("inception_v4", "keras", "inception_v3"),
+    ("legacy_senet15", "timm", "legacy_senet154"), ("resnet21", "cifar", "resnet20"),
+])  # fmt: skip
+def test_what_a_source_has_not_is_answered_with_the_nearest_that_it_has(name, source, near):
+    with pytest.raises(ValueError, match=f"{source!r} has no .*{name}") as error:
+        pretrained.entry(name, source)
+    assert near in str(error.value).rpartition("nearest that it has: ")[2]
+
+
+def test_a_builder_means_its_own_network_whatever_a_source_calls_another():
+    with pytest.raises(ValueError, match="'torchvision' has no 'alexnet'"):
+        AlexNet(weights="torchvision")
+
+
+@pytest.mark.parametrize("source", pretrained.SOURCES)
+def test_a_source_s_own_names_are_of_its_networks(source):
+    own = OWN.get(source, {})
+    assert set(own.values()) <= set(pretrained.SOURCES[source])
+    assert all(name == name.lower() for name in own)
+
+
+def test_timm_s_tags_are_those_of_its_files():
+    for name, dialect in pretrained.SOURCES["timm"].items():
+        folder, _, tag = TAGGED[name].partition(".")
+        if dialect.file and "huggingface.co" in dialect.file.url:
+            assert f"/{folder}.{tag}/" in dialect.file.url
+
+
+def test_list_models_knows_which_have_trained_weights():
+    assert "resnet50" in list_models(weights=True)
+    assert not {"zfnet", "plain18"} & {*list_models(weights=True)}
+    assert list_models("*v2", weights="timm") == [
+        "inception_resnet_v2", "resnet101v2", "resnet50v2"
+    ]  # of ResNet-152v2 timm has the network, and no weights  # fmt: skip
+    assert list_models(weights=False) == list_models()
+    with pytest.raises(ValueError, match=r"or a source \('keras', .*\), not 'zoo'"):
+        list_models(weights="zoo")
+
+
 @pytest.mark.parametrize("name", ["zfnet", "plain18", "cifar_resnet20", "resnet200v2"])
 def test_where_there_is_none_imagenet_says_so(name):
     with pytest.raises(ValueError, match="no known source has weights"):
@@ -120,3 +207,33 @@ def test_where_there_is_none_imagenet_says_so(name):
 def test_an_option_that_contradicts_the_form_is_refused(name, source, options, right):
     with pytest.raises(ValueError, match=right):
         pretrained.build(name, source, **options)
+
+
+# --- README --------------------------------------------------------------------------------------
+
+
+def builders(cell):
+    """`ResNet50V2`, `101V2` are ResNet50V2 and ResNet101V2."""
+    found = []
+    for word in re.findall(r"`([\w.]+)(?:`| \()", cell):
+        short = word[0].isdigit()
+        found.append(re.match(r"[A-Za-z]+", found[-1])[0] + word if short else word)
+    return found
+
+
+def with_weights(row):
+    """The sources that have weights of a network of a row."""
+    of = {}
+    for name, entry in catalog.ENTRIES.items():
+        builder = entry.builder
+        prefix = "cifar." if builder.__module__.endswith("cifar") else ""
+        of.setdefault(prefix + builder.__name__, set()).add(name)
+    names = set().union(*(of.get(builder, set()) for builder in builders(row)))
+    return [s for s, there in catalog.WEIGHTS.items() if names & there]
+
+
+def test_readme_s_table_says_who_has_trained_weights():
+    rows = re.findall(r"^\| (`.*?) \|.*\|(.*?)\|$", (ROOT / "README.md").read_text(), re.M)
+    assert len(rows) > 10
+    for first, last in rows:
+        assert last.strip() == ", ".join(with_weights(first)), first

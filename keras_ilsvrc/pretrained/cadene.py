@@ -118,3 +118,10 @@ DIALECTS: dict[str, Dialect] = {
     "se_resnext50": se_resnet("se_resnext50_32x4d", "a260b3a4"),
     "senet154": Dialect(MEAN_STD, SE_RULES, names=SENET, file=released("senet154", "c7b49a05")),
 }
+
+OWN = {
+    "bninception": "inception_v2",
+    "inceptionv4": "inception_v4",
+    "inceptionresnetv2": "inception_resnet_v2",
+    "se_resnext50_32x4d": "se_resnext50",
+}

@@ -1,6 +1,6 @@
 """ResNets for CIFAR-10 by Y. Idelbayev, github.com/akamaster/pytorch_resnet_cifar10.
 
-Those of the depths whose files have been read here; the names in them are older than the code's.
+The names in the files are older than the code's, and the same at every depth.
 """
 
 from .dialect import Contract, Dialect, File
@@ -15,7 +15,10 @@ NAMES = (
 CONTRACT = Contract(IMAGENET_MEAN, IMAGENET_STD, 255, "RGB", 32)
 URL = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/"
 # Depth: the first digits of the file's SHA-256.
-FILES = {20: "12fca82f", 56: "4bfd9763"}
+FILES = {
+    20: "12fca82f", 32: "d509ac18", 44: "014dd654",
+    56: "4bfd9763", 110: "1d1ed7c2", 1202: "f3b1deed",
+}  # fmt: skip
 
 DIALECTS = {
     f"cifar_resnet{depth}": Dialect(
@@ -26,3 +29,5 @@ DIALECTS = {
     )
     for depth, digest in FILES.items()
 }
+
+OWN = {f"resnet{depth}": f"cifar_resnet{depth}" for depth in FILES}

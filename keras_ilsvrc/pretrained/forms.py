@@ -1,7 +1,8 @@
 """Networks in the form of other zoos: the catalog's names, the sources, and which has which."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import Context
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -9,7 +10,7 @@ import keras
 
 from ..assembly import Builder, image_shape
 from ..blocks import rules
-from ..catalog import ENTRIES, Entry
+from ..catalog import ENTRIES, WEIGHTS, Entry
 from ..catalog import entry as catalog_entry
 from . import cadene, cifar, keras_applications, qubvel, timm, torchvision
 from .dialect import Contract, Dialect
@@ -24,6 +25,18 @@ SOURCES: dict[str, Mapping[str, Dialect]] = {
     "qubvel": qubvel.DIALECTS,
     "cifar": cifar.DIALECTS,
 }
+WEIGHTS |= {
+    source: frozenset(name for name, dialect in dialects.items() if dialect.file)
+    for source, dialects in SOURCES.items()
+}
+# How a source itself calls its networks, where the catalog has another name.
+OWN: dict[str, Mapping[str, str]] = {
+    "torchvision": torchvision.OWN,
+    "cadene": cadene.OWN,
+    "timm": timm.OWN,
+    "qubvel": qubvel.OWN,
+    "cifar": cifar.OWN,
+}
 
 
 class Form(NamedTuple):
@@ -37,30 +50,61 @@ class Form(NamedTuple):
 FORMS: WeakKeyDictionary[keras.Model, Form] = WeakKeyDictionary()
 
 
-def sources(name: str) -> list[str]:
+def sources(name: str | Entry) -> list[str]:
     """The sources that have the network `name`, a name of the catalog or a builder's."""
     found = catalog_entry(name).name
     return [source for source, dialects in SOURCES.items() if found in dialects]
 
 
-def entry(name: str, source: str) -> Dialect:
+def entry(name: str | Entry, source: str) -> Dialect:
     """What `source` says of the network `name`: its images, its files, its form.
 
     Args:
-        name: a name of the catalog, or the builder's.
+        name: a name of the catalog, or the builder's, or the source's own ("legacy_senet154").
         source: "keras", "torchvision", "cadene", "timm", "qubvel" or "cifar"; "imagenet" is the
             first of them that has a file of the network to fetch.
 
     Raises:
         ValueError: there is no such source, or it has no such network.
     """
-    return SOURCES[resolved(name, source)][catalog_entry(name).name]
+    source = resolved(name, source)
+    return SOURCES[source][network(name, source).name]
 
 
-def resolved(name: str, source: str) -> str:
+def network(name: str | Entry, source: str) -> Entry:
+    """The entry of what `source` itself, or else the catalog, calls `name`.
+
+    Raises:
+        ValueError: neither has the name; the message has the nearest of the source's.
+    """
+    if isinstance(name, Entry):
+        return name
+    key = str(name).lower()
+    own = OWN.get(source, {})
+    if key in own:
+        return ENTRIES[own[key]]
+    try:
+        return catalog_entry(key)
+    except ValueError:
+        if source not in SOURCES:
+            raise
+        raise ValueError(
+            f"{source!r} has no network {name!r}; the nearest that it has: "
+            f"{nearest(key, {*SOURCES[source], *own})}."
+        ) from None
+
+
+def nearest(name: str, there: Collection[str]) -> str:
+    """Those names that are most like `name`."""
+    return ", ".join(get_close_matches(name, sorted(there), cutoff=0))
+
+
+def resolved(name: str | Entry, source: str) -> str:
     """The source itself, or the one that "imagenet" means for a network."""
-    found = catalog_entry(name).name
-    there = sources(name)
+    if source != "imagenet" and source not in SOURCES:
+        raise ValueError(f"source is {', '.join(map(repr, SOURCES))}, not {source!r}.")
+    found = network(name, source).name
+    there = sources(found)
     if source == "imagenet":
         there = [s for s in there if s != "cifar" and fetchable(SOURCES[s][found])]
         if there:
@@ -68,12 +112,11 @@ def resolved(name: str, source: str) -> str:
         raise ValueError(
             f"no known source has weights of {found!r} for ImageNet; use weights=None."
         )
-    if source not in SOURCES:
-        raise ValueError(f"source is {', '.join(map(repr, SOURCES))}, not {source!r}.")
     if source not in there:
         have = f"these sources have it: {', '.join(there)}" if there else "no source has it"
         raise ValueError(
-            f"{source!r} has no {found!r} ({have}); it has {', '.join(SOURCES[source])}."
+            f"{source!r} has no {found!r} ({have}); the nearest that it has: "
+            f"{nearest(found, SOURCES[source])}."
         )
     return source
 
@@ -83,13 +126,17 @@ def fetchable(dialect: Dialect) -> bool:
 
 
 def build(
-    name: str, source: str = "keras", /, *, include_preprocessing: bool = False, **options: Any
+    name: str | Entry,
+    source: str = "keras",
+    /,
+    *,
+    include_preprocessing: bool = False,
+    **options: Any,
 ) -> keras.Model:
     """The network `name` as another zoo has it, with random weights.
 
     Args:
-        name: a name of the catalog, or the builder's.
-        source: as in `entry`.
+        name, source: as in `entry`.
         include_preprocessing: whether the model takes pixels in [0, 255] and RGB, and makes of them
             what its network wants.
         options: the builder's.
@@ -99,7 +146,8 @@ def build(
             contradicts the source's form.
     """
     source = resolved(name, source)
-    found, dialect = catalog_entry(name), entry(name, source)
+    found = network(name, source)
+    dialect = entry(found, source)
     check_options(found, source, dialect.options, options)
     if include_preprocessing:
         options = with_scaled_images(found, dialect, options)
@@ -179,8 +227,8 @@ def contract_of_model(model: keras.Model) -> Contract:
     return SOURCES[form.source][form.name].contract
 
 
-def named(builder: Builder, arguments: Mapping[str, Any]) -> str:
-    """The catalog's name of what a builder makes of arguments: the most special that fits."""
+def named(builder: Builder, arguments: Mapping[str, Any]) -> Entry:
+    """The catalog's entry of what a builder makes of arguments: the most special that fits."""
     fitting = [
         e
         for e in ENTRIES.values()
@@ -191,4 +239,4 @@ def named(builder: Builder, arguments: Mapping[str, Any]) -> str:
             f"no source has weights of {builder.__name__} with these options; weights may be None "
             f"or a file of its own."
         )
-    return max(fitting, key=lambda e: len(e.options)).name
+    return max(fitting, key=lambda e: len(e.options))

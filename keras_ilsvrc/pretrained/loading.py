@@ -14,12 +14,12 @@ import keras
 import numpy as np
 
 from ..assembly import Builder
-from ..catalog import entry as catalog_entry
+from ..catalog import Entry
 from .contents import Contents, FaultError
 from .dialect import Dialect
 from .fetching import fetched
 from .files import digest, hashed, opened, sound
-from .forms import SOURCES, build, check_options, entry, named, resolved
+from .forms import SOURCES, build, check_options, entry, named, network, resolved
 from .matching import Convert, Place, Wishes, matched, renamed
 from .report import LoadError, Report
 
@@ -27,7 +27,7 @@ log = logging.getLogger("keras_ilsvrc")
 
 
 def load(
-    name: str,
+    name: str | Entry,
     source: str,
     /,
     path: str | PathLike | None = None,
@@ -39,7 +39,8 @@ def load(
     """The network `name` in the form of `source`, with trained weights.
 
     Args:
-        name: a name of the catalog, such as "resnet50" or "cifar_resnet20", or the builder's.
+        name: a name of the catalog, such as "resnet50" or "cifar_resnet20", or the builder's, or
+            the source's own, such as timm's "legacy_senet154".
         source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "cifar", or
             "imagenet".
         path: of the file, in whatever format; None fetches the source's own, once, and compares
@@ -59,16 +60,20 @@ def load(
         ValueError: no such name or source, or an option contradicts the source's form.
     """
     source = resolved(name, source)
-    dialect = entry(name, source)
-    check_options(catalog_entry(name), source, dialect.options, options)
+    network_entry = network(name, source)
+    dialect = entry(network_entry, source)
+    check_options(network_entry, source, dialect.options, options)
     wishes = wished(options)
     if path is None:
-        place, integrity = fetched(dialect, name, source, wishes.no_top), "as published"
+        place, integrity = (
+            fetched(dialect, network_entry.name, source, wishes.no_top),
+            "as published",
+        )
     else:
         place, integrity = existing(path), ""
     if sha256 is not None:
         integrity = check_sha256(place, sha256)
-    model = build(name, source, include_preprocessing=include_preprocessing, **options)
+    model = build(network_entry, source, include_preprocessing=include_preprocessing, **options)
     fill(model, place, dialect, wishes, integrity)
     return model
 

@@ -43,3 +43,5 @@ DIALECTS = {
     )
     for name, (theirs, top, no_top) in FILES.items()
 }
+
+OWN = {theirs: name for name, (theirs, *_) in FILES.items()}

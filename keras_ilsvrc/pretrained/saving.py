@@ -11,10 +11,9 @@ import numpy as np
 import safetensors.numpy
 from keras import layers, ops
 
-from ..catalog import entry as catalog_entry
 from .dialect import Dialect
 from .files import digest, hashed
-from .forms import FORMS, Form, build, entry, resolved
+from .forms import FORMS, Form, build, entry, network, resolved
 from .matching import CLASSIFIERS, flattened, module_name
 
 
@@ -43,10 +42,11 @@ def save(
     form = FORMS.get(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r} to save in.")
-    name = catalog_entry(name or (form.name if form else model.name)).name
     if source is None and form is None:
         raise ValueError(f"source: {model.name!r} was not loaded from one; say whose names to use.")
-    source = resolved(name, source or (form.source if form else ""))
+    asked = name or (form.name if form else model.name)
+    source = resolved(asked, source or (form.source if form else ""))
+    name = network(asked, source).name
     dialect = entry(name, source)
     if dialect.names is None:
         raise ValueError(

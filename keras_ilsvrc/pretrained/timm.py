@@ -119,3 +119,32 @@ DIALECTS: dict[str, Dialect] = {
         file=release("v0.1-weights/legacy_senet154-e9eb9fe6.pth"),
     ),
 }
+
+# What timm calls them, and behind the point how it calls the weights that stand here.
+TAGGED = {
+    **{name: f"{name}.tv_in1k" for name in VGGS},
+    "inception_v3": "inception_v3.tf_in1k",
+    "inception_v4": "inception_v4.tf_in1k",
+    "inception_resnet_v2": "inception_resnet_v2.tf_in1k",
+    "resnet18": "resnet18.a1_in1k",
+    "resnet34": "resnet34.a1_in1k",
+    "resnet50": "resnet50.a1_in1k",
+    "resnet101": "resnet101.a1h_in1k",
+    "resnet152": "resnet152.a1h_in1k",
+    "resnext50": "resnext50_32x4d.a1h_in1k",
+    "resnet50v2": "resnetv2_50.a1h_in1k",
+    "resnet101v2": "resnetv2_101.a1h_in1k",
+    "resnet152v2": "resnetv2_152",
+    "densenet121": "densenet121.ra_in1k",
+    "densenet161": "densenet161.tv_in1k",
+    "densenet169": "densenet169.tv_in1k",
+    "densenet201": "densenet201.tv_in1k",
+    "se_resnet50": "legacy_seresnet50.in1k",
+    "se_resnet101": "legacy_seresnet101.in1k",
+    "se_resnet152": "legacy_seresnet152.in1k",
+    "se_resnext50": "legacy_seresnext50_32x4d.in1k",
+    "senet154": "legacy_senet154.in1k",
+}
+OWN = {
+    theirs: name for name, tagged in TAGGED.items() for theirs in (tagged, tagged.partition(".")[0])
+}

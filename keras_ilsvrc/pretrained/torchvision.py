@@ -175,3 +175,5 @@ DIALECTS: dict[str, Dialect] = {
     "densenet169": densenet("densenet169", "b2777c0a"),
     "densenet201": densenet("densenet201", "c1103571"),
 }
+
+OWN = {"alexnet": "alexnet_owt", "resnext50_32x4d": "resnext50"}

@@ -4,11 +4,12 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from threading import TIMEOUT_MAX
+from typing import Any
 
 try:
     import click
@@ -28,11 +29,13 @@ from .pace import in_folder, known_anew, known_in, made_anew, shortest_first
 from .plan import owed, runs_of, timed
 from .progress import listener
 from .records import COMMITTED, Record, Store, explored_in
-from .rerun import command, differences
+from .replacement import replace_result
+from .rerun import describe_run, differences
 from .rerun import rerun as run_again
 from .run import Crew, RunError, clear
+from .scope import is_open
 from .spec import Spec, group_of
-from .terminal import console, print_verdicts, say
+from .terminal import console, found_of, print_verdicts, say
 from .tiers import MEANT_FOR, THREADS, TIERS
 from .verify import problems
 
@@ -152,6 +155,11 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     runs = owed(wanted_runs, present)
     tell_lacking(chosen)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records} on {chosen.backend}.")
+    if wanted_runs and not runs:
+        say(
+            f"All of them are recorded, so that nothing is trained. To start from nothing, remove "
+            f"the folder {chosen.records}, or name another one with --records."
+        )
     runs = {key: runs[key] for key in shortest_first(runs, known_in(chosen.records))}
     progress = listener(console, runs)
     if runs:
@@ -165,7 +173,8 @@ def run(chosen: Chosen, max_minutes: float) -> None:
                 if some and left > 0:
                     crew = Crew(store, chosen.arrays, jobs, progress, THREADS[chosen.tier])
                     crew.work(some, min(left, TIMEOUT_MAX))
-    print_verdicts(found_by(chosen, wanted_runs, store))
+    found = found_by(chosen, wanted_runs, store)
+    print_verdicts(found, judged_elsewhere(found, found_in(COMMITTED)))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
     left_over = owed(runs, store.read())
     if left_over and time.monotonic() > until:
@@ -225,7 +234,7 @@ def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
 @click.option(
     "--beside",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Print verdicts beside those of these records.",
+    help="Show verdicts beside those of these records; default: the committed ones.",
 )
 def report(records: Path, output: Path | None, beside: Path | None) -> None:
     """Write REPORT.html, REPORT.md, FOUND.md and figures of the records, and print the verdicts."""
@@ -237,9 +246,10 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
         )
     Store(output or records).check_writable("--output" if output else "--records")
     found = found_in(records)
-    other = found_in(beside) if beside else None
+    own = records.resolve() != COMMITTED.resolve()
+    other = found_in(beside or COMMITTED) if beside or own else []
     print_verdicts(found, other)
-    for path in write(Store(records), output or records, explored_in(records)):
+    for path in write(Store(records), output or records, explored_in(records), other):
         say(f"Written: {path}")
 
 
@@ -254,7 +264,7 @@ def rerun_(key: str, records: Path) -> None:
     Exit status: 0 the same result, to the bit; 1 another one; 2 bad input.
     """
     record = record_of(key, Store(records))
-    say(command(record))
+    say(f"{key}: {describe_run(record)}")
     choose_backend(record["spec"]["backend"])
     try:
         end = run_again(record)
@@ -271,10 +281,13 @@ def rerun_(key: str, records: Path) -> None:
     if not found:
         say(f"{key}: the same result, to the bit.")
         return
-    for line in found:
+    say(f"{key}: another result.")
+    for line in consequences(record, end["result"], Store(records)):
         say(line)
     tell_surroundings(record, Store(records))
-    say(f"{key}: another result; numbers that differ, each told as then and now: {len(found)}.")
+    say(f"{len(found)} numbers differ, each as recorded and as computed now:")
+    for line in found:
+        say(line)
     sys.exit(1)
 
 
@@ -316,6 +329,24 @@ def record_of(key: str, store: Store) -> Record:
             f"{len(records)} of them; --records names another folder."
         )
     return records[key]
+
+
+def consequences(record: Record, result: Mapping[str, Any], store: Store) -> list[str]:
+    """What another result of a run would change in the verdicts that rest on it, a line each."""
+    replacements = replace_result(
+        record, result, CLAIMS.values(), store.read(), explored_in(store.folder)
+    )
+    if not replacements:
+        return ["No verdict rests on this run."]
+    lines = ["With this run's numbers in place of the recorded ones:"]
+    for some in replacements:
+        recorded, replaced = some.recorded, some.replaced
+        words = recorded.verdict.word, replaced.verdict.word
+        change = f"still {words[0]}" if some.same_word else f"{words[1]} instead of {words[0]}"
+        numbers = f"{found_of(recorded)} recorded, {found_of(replaced)} now"
+        name = f"{recorded.claim.name}, {recorded.statement.name} ({recorded.runs[0].group})"
+        lines.append(f"  {name}: {change}; {numbers}.")
+    return lines
 
 
 def tell_surroundings(record: Record, store: Store) -> None:
@@ -372,6 +403,12 @@ def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Fin
         for s in claim.statements
         if isinstance(s, kinds)
     ]
+
+
+def judged_elsewhere(found: Sequence[Finding], others: Sequence[Finding]) -> list[Finding | None]:
+    """For each finding whose runs leave it open, that of `others` about the same statement."""
+    by_name = {(other.claim.name, other.statement.name): other for other in others}
+    return [by_name[f.claim.name, f.statement.name] if is_open(f) else None for f in found]
 
 
 # The signals that came.

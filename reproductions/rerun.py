@@ -1,7 +1,5 @@
 """One record's run anew, as it was, and whether it gives the same."""
 
-import json
-import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,18 +17,15 @@ from .spec import Spec, versions
 from .tiers import Tier
 
 
-def command(record: Record) -> str:
-    """How its process was started, in a shell, and the spec that it read.
-
-    `data.npz` are the arrays of the data set at the tier, which the suite makes.
-    """
-    spec = record["spec"]
-    backend, module = kind_of(spec)
-    variables = {"KERAS_BACKEND": backend, **threads_of(record)}
-    words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    text = json.dumps(spec, sort_keys=True)
-    data = " data.npz  # the arrays of its tier" * ("tier" in spec)
-    return f"echo {shlex.quote(text)} | {' '.join(words)} python -m {module}{data}"
+def describe_run(record: Record) -> str:
+    """Which run a record is of, and how it was made: what is trained or checked, and where."""
+    spec, around = record["spec"], record["circumstances"]
+    trained = f", seed {spec['seed']}, {spec['tier']['name']} tier" if "tier" in spec else ""
+    threads = around["threads"]
+    return (
+        f"{spec['arm']['name']}{trained}, on {spec['backend']}, with {threads} "
+        f"thread{'s' * (threads != 1)}, recorded {around['started'][:10]}."
+    )
 
 
 def rerun(record: Record) -> dict[str, Any]:

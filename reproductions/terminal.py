@@ -7,35 +7,47 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from .claims import Trained
-from .data import copy_note
 from .findings import Finding, Runs
 from .judge import NOT_RUN
 from .metrics import METRICS
+from .scope import committed_verdict, describe_training
 
 console = Console()
 
 
-def print_verdicts(found: Sequence[Finding], other: Sequence[Finding] | None = None) -> None:
-    """A table of the headline verdicts, over those of `other` findings; without runs a count."""
-    if other:
-        other = [like(one, finding.headline) for one, finding in zip(other, found, strict=True)]
+def print_verdicts(found: Sequence[Finding], other: Sequence[Finding | None] = ()) -> None:
+    """What was trained, then a table of the headline verdicts; without runs a count.
+
+    Under a verdict stands that of the same place in `other`, if there is one.
+    """
+    others = [other[i] if other else None for i in range(len(found))]
+    known = [one for one in others if one]
+    for sentence in describe_training(found, known):
+        say(sentence)
     table = Table(*(Column(name, no_wrap=True) for name in ("claim", "verdict")), "found", "on")
     for i, finding in enumerate(found):
         if not finding.headline:
             continue
         about = f"{finding.claim.name}\n{finding.statement.name}"
-        table.add_row(about, *headline_cells(finding), end_section=not other)
-        if other:
-            table.add_row("  committed", *headline_cells(other[i]), end_section=True)
+        table.add_row(about, *headline_cells(finding), end_section=not others[i])
+        if one := others[i]:
+            cells = headline_cells(beside(finding, one))
+            table.add_row("  committed records", *cells, end_section=True)
     if table.rows:
         console.print(table)
     if bare := sum(not finding.headline for finding in found):
-        say(f"NOT RUN, for want of runs here: {bare} statements.")
-    data = [data_of(findings) for findings in (found, other or ())]
-    for note in {copy_note(identity) for identity in data[0] if identity["name"] == "embedded"}:
-        say(note)
-    if other and data[0] != data[1]:
+        say(f"NOT RUN, as there are no runs here: {bare} statements.")
+    data = [data_of(findings) for findings in (found, known)]
+    if known and data[0] != data[1]:
         say("The committed verdicts are about other data: compare the words, not the effects.")
+
+
+def beside(finding: Finding, other: Finding) -> Finding:
+    """What another folder's records say of a statement: at the same tier and on the same backend,
+    or, where this tier does not decide the statement, at the highest.
+    """
+    higher = finding.verdict.word == NOT_RUN and committed_verdict(finding, [other])
+    return other if higher else like(other, finding.headline)
 
 
 def like(finding: Finding, head: Runs | None) -> Finding:

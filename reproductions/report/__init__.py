@@ -5,7 +5,7 @@ edited.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -19,15 +19,24 @@ from ..data import copy_note
 from ..files import write_over
 from ..findings import Finding, findings, judged, superseded
 from ..records import Record, Store
+from ..scope import caption, committed_verdict, describe_training, is_open
 from . import figures, repeats, view
 from .five import RESULTS
 
 FLAGSHIP = "degradation-difference"
 
 
-def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[Path, ...]:
+def write(
+    store: Store,
+    folder: Path,
+    explored: Mapping[str, Record],
+    committed: Sequence[Finding] = (),
+) -> tuple[Path, ...]:
     """Write REPORT.html, REPORT.md, FOUND.md and figures/ from the records of `store`, from second
     looks and runs made anew beside them, and from what was explored before; return the pages.
+
+    `committed` are findings of other records, which stand beside those that stay open here; what
+    has no runs here is then folded away, as those have it.
     """
     records, others = store.read(), store.others()
     beside = [Store(store.folder / name) for name in ("second", "anew")]
@@ -39,6 +48,11 @@ def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[P
     for some, made in zip(beside, (second, anew), strict=True):
         known |= environments(some, list(made.values()))
     told = context(found, records, explored, second, anew, known, others)
+    told |= {
+        "training": describe_training(found, committed),
+        "committed": partial(committed_text, committed=committed),
+        **(folded(found) if committed else {}),
+    }
     texts = {
         "REPORT.html": page(told, drawn),
         "REPORT.md": markdown("report.md.jinja", told, drawn),
@@ -47,6 +61,33 @@ def write(store: Store, folder: Path, explored: Mapping[str, Record]) -> tuple[P
     for name, text in texts.items():
         write_over(folder / name, text.encode())
     return tuple(folder / name for name in texts)
+
+
+def folded(found: Sequence[Finding]) -> dict[str, Any]:
+    """Statements and claims that have runs here, apart from those that have none."""
+    claims = view.by_claim(found)
+    with_runs = [(claim, rows) for claim, rows in claims if any(row.headline for row in rows)]
+    return {
+        "rows": [finding for finding in view.by_word(found) if finding.headline],
+        "not_run": [finding for finding in found if not finding.headline],
+        "claims": with_runs,
+        "claims_not_run": [pair for pair in claims if pair not in with_runs],
+    }
+
+
+def committed_text(finding: Finding, committed: Sequence[Finding]) -> str:
+    """What other records say, at a higher tier, of a statement that stays open here."""
+    other = committed_verdict(finding, committed) if is_open(finding) else None
+    if other is None or other.headline is None:
+        return ""
+    where = other.headline.group.tier
+    return f"committed records, {where} tier: {other.verdict.word}, {view.told_in_short(other)}"
+
+
+def figure_caption(found: Sequence[Finding]) -> str:
+    """What the networks of the first figure were trained on; empty where there is none."""
+    heads = [f.headline for f in found if f.claim.name == FLAGSHIP and f.headline]
+    return caption(heads[0]) if heads else ""
 
 
 def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
@@ -76,6 +117,9 @@ def context(
         "held": [result for result in RESULTS if result.holds(found, made)],
         "rows": view.by_word(found),
         "claims": view.by_claim(found),
+        "not_run": [],
+        "claims_not_run": [],
+        "figure_caption": figure_caption(found),
         "counts": view.counts(found),
         "chance": view.chance(found),
         "adjusted": view.adjusted(found),

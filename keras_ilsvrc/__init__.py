@@ -11,7 +11,7 @@ blocks      the vocabulary, for networks of your own
 layers      BatchNormalization on the backends' kernels, LocalResponseNormalization
 """
 
-from . import anatomy, blocks, catalog, cifar, inference, layers, pretrained
+from . import anatomy, assembly, blocks, catalog, cifar, inference, layers, pretrained
 from .alexnet import AlexNet
 from .catalog import get_model, list_models
 from .densenet import DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264
@@ -20,6 +20,7 @@ from .inception_v2 import InceptionV2
 from .inception_v3 import InceptionV3
 from .inception_v4 import InceptionResNetV1, InceptionResNetV2, InceptionV4
 from .pretrained import decode_predictions, preprocess
+from .pretrained.loading import with_weights
 from .resnet import (
     PlainNet18,
     PlainNet34,
@@ -36,6 +37,9 @@ from .vgg import VGG11, VGG13, VGG16, VGG19
 from .zfnet import ZFNet
 
 __version__ = "0.1.0"
+
+# Builders have weights=..., and what loads weights builds networks: the lower module is told here.
+assembly.weights_loader = with_weights
 
 __all__ = [
     "VGG11",

@@ -5,11 +5,11 @@ arXiv:1404.5997, for the variant with one tower.
 The paper says 224 x 224, but its 55 x 55 maps (section 3.5, figure 2) need 227 without padding.
 """
 
-from typing import Literal
+from typing import Literal, Unpack
 
 import keras
 
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import Block, Rule, chain, conv, dense, dropout, flatten, lrn, max_pool, pad, under
 
 # Section 3.5 and figure 2. columns: filters, kernel, stride, groups (the two GPUs), first bias
@@ -95,7 +95,9 @@ TOWERS = {2: two_towers, 1: one_tower}
     "alexnet",
     size="227 x 227 x 3 (one tower: 224)",
 )
-def AlexNet(*, towers: Literal[2, 1] = 2, dropout: float = 0.5) -> Network:
+def AlexNet(
+    *, towers: Literal[2, 1] = 2, dropout: float = 0.5, **arguments: Unpack[Arguments]
+) -> Network:
     """towers: 2 (the paper's two GPUs as convolutions in two groups, with local response
         normalization), or 1 (arXiv:1404.5997).
     dropout: after each of the two fully connected layers.

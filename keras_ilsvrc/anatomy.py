@@ -184,14 +184,15 @@ def bounds(seen: "View") -> tuple[Pair, Pair] | tuple[None, None]:
 
 def macs(op: keras.Operation) -> int | None:
     """Its kernels once at each position: of the output; of the input, if transposed."""
-    kernels = sum(prod(w.shape) for w in getattr(op, "weights", ()) if len(w.shape) > 1)
+    kernels: int = sum(prod(w.shape) for w in getattr(op, "weights", ()) if len(w.shape) > 1)
     if not kernels or isinstance(op, SCALES):
         return 0
     if isinstance(op, layers.Dense):
-        return kernels * prod(op.output.shape[1:-1])
+        return kernels * int(prod(op.output.shape[1:-1]))
     if isinstance(op, (*CONVOLUTIONS, *TRANSPOSED)):
         shape = (op.input if isinstance(op, TRANSPOSED) else op.output).shape
-        return kernels * prod(shape[1:-1] if op.data_format == "channels_last" else shape[2:])
+        sides = shape[1:-1] if op.data_format == "channels_last" else shape[2:]
+        return kernels * int(prod(sides))
     return None
 
 
@@ -346,7 +347,8 @@ def ends(model: keras.Model) -> tuple[KerasTensor, list[KerasTensor]]:
 
 def tensors(ends: KerasTensor | list[KerasTensor]) -> list[KerasTensor]:
     """The inputs or outputs of an operation, which of a single one gives no list."""
-    return keras.tree.flatten(ends)
+    flat: list[KerasTensor] = keras.tree.flatten(ends)
+    return flat
 
 
 def spatial_axes(model: keras.Model) -> Pair:

@@ -5,12 +5,21 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial
 from math import isfinite
 from numbers import Integral, Real
 from os import PathLike
 from types import NoneType
-from typing import Any, Literal, Protocol, get_args, get_origin
+from typing import (
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    get_args,
+    get_origin,
+)
 
 import keras
 import numpy as np
@@ -48,23 +57,61 @@ class Network:
     name: str | None = None
 
 
-class Builder(Protocol):
-    """A function with the signature of keras.applications, and a network's own options."""
+Weights = str | PathLike[str] | None
+Activation = str | Callable[..., Any] | None
+
+
+class Arguments(TypedDict, total=False):
+    """The arguments that all builders take by keyword, for type checkers; see `ARGUMENTS`.
+
+    A network's function ends in `**arguments: Unpack[Arguments]`, which says so, and gets none of
+    them: `assemble` does.
+    """
+
+    include_top: bool
+    weights: Weights
+    input_tensor: KerasTensor | None
+    input_shape: Shape | None
+    pooling: Pooling
+    classes: int
+    classifier_activation: Activation
+    name: str | None
+    kernel_initializer: str | keras.Initializer | None
+    weight_decay: float
+    include_preprocessing: bool
+
+
+P = ParamSpec("P")
+
+
+class Builder(Protocol[P]):
+    """A function from the arguments P, a network's own and `Arguments`, to a Keras model."""
+
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> keras.Model: ...
+
+
+class StandardBuilder(Protocol[P]):
+    """A builder whose own arguments are keyword-only, so that those of keras.applications come
+    first, in its order.
+    """
 
     __name__: str
 
     def __call__(
         self,
-        *args: Any,
         include_top: bool = True,
-        weights: str | PathLike | None = None,
+        weights: Weights = None,
         input_tensor: KerasTensor | None = None,
         input_shape: Shape | None = None,
         pooling: Pooling = None,
         classes: int = 1000,
-        classifier_activation: str | Callable | None = "softmax",
+        classifier_activation: Activation = "softmax",
         name: str | None = None,
-        **options: Any,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> keras.Model: ...
 
 
@@ -101,7 +148,7 @@ def builder(
     name: str | None = None,
     classes: int = 1000,
     size: str = "224 x 224 x 3",
-) -> Callable[[Callable[..., Network]], Builder]:
+) -> Callable[[Callable[P, Network]], StandardBuilder[P]]:
     """Turn a function from options to a `Network` into one from options to a Keras model.
 
     Args:
@@ -112,59 +159,122 @@ def builder(
         size: default of `input_shape`, in words.
     """
 
-    def decorate(describe: Callable[..., Network]) -> Builder:
-        signature = merged(inspect.signature(describe), name, classes)
-
-        @wraps(describe)
-        def build(*args: Any, **kwargs: Any) -> keras.Model:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(
-                    f"{public}: {error}; it takes {', '.join(signature.parameters)}."
-                ) from None
-            given = dict(bound.arguments)
-            bound.apply_defaults()
-            check_kinds(signature.parameters, bound.arguments)
-            standard = {key: bound.arguments.pop(key) for key in STANDARD}
-            if standard["weights"] is not None:
-                from .pretrained.loading import with_weights  # it builds with the builders
-
-                return with_weights(build, given)
-            return assemble(describe(*bound.args, **bound.kwargs), **standard)
-
-        build.__name__ = build.__qualname__ = public
-        build.__signature__ = signature  # type: ignore[attr-defined]
-        options = inspect.cleandoc(describe.__doc__ or "").replace("\n", "\n        ")
-        head = f"{title}\n\n    Args:" + (f"\n        {options}" if options else "")
-        build.__doc__ = head + ARGUMENTS.format(size=size)
-        return build  # type: ignore[return-value]
+    def decorate(describe: Callable[P, Network]) -> StandardBuilder[P]:
+        document = documentation(title, describe.__doc__, size)
+        return make_builder(describe, public, describe.__module__, document, name, classes)
 
     return decorate
 
 
+def family(
+    public: str, title: str, name: str
+) -> Callable[[Callable[Concatenate[int, P], Network]], Callable[[int], StandardBuilder[P]]]:
+    """`builder` for networks that differ in depth: it gives a function from a depth to a builder.
+
+    Args:
+        public: the builders' names, with {} for the depth, as the title and the models' names.
+        title: as in `builder`.
+        name: as in `builder`.
+    """
+
+    def decorate(
+        describe: Callable[Concatenate[int, P], Network],
+    ) -> Callable[[int], StandardBuilder[P]]:
+        def member(depth: int) -> StandardBuilder[P]:
+            document = documentation(title.format(depth), describe.__doc__)
+            names = public.format(depth), describe.__module__, document, name.format(depth)
+            return make_builder(partial(describe, depth), *names)
+
+        return member
+
+    return decorate
+
+
+def documentation(title: str, options: str | None, size: str = "224 x 224 x 3") -> str:
+    """A builder's documentation: its title, its own arguments, those of all, what it gives."""
+    own = inspect.cleandoc(options or "").replace("\n", "\n        ")
+    return (
+        f"{title}\n\n    Args:" + (f"\n        {own}" if own else "") + ARGUMENTS.format(size=size)
+    )
+
+
+def make_builder(
+    describe: Callable[..., Network],
+    public: str,
+    module: str,
+    document: str,
+    name: str | None = None,
+    classes: int = 1000,
+) -> Builder[...]:
+    """The builder: a function of a merged signature, which checks and sorts its arguments."""
+    signature = merged(inspect.signature(describe), name, classes)
+
+    def build(*args: Any, **kwargs: Any) -> keras.Model:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"{public}: {error}; it takes {', '.join(signature.parameters)}."
+            ) from None
+        given = dict(bound.arguments)
+        bound.apply_defaults()
+        check_kinds(signature.parameters, bound.arguments)
+        standard = {key: bound.arguments.pop(key) for key in STANDARD}
+        if standard["weights"] is not None:
+            return weights_loader(build, given)
+        return assemble(describe(*bound.args, **bound.kwargs), **standard)
+
+    build.__name__ = build.__qualname__ = public
+    build.__module__, build.__doc__ = module, document
+    vars(build)["__signature__"] = signature
+    return build
+
+
+def no_loader(builder: Builder[...], arguments: Mapping[str, Any]) -> keras.Model:
+    """What stands in for the loader until the package is whole."""
+    raise RuntimeError(
+        "the package keras_ilsvrc, which has the loader of weights, is not imported."
+    )
+
+
+# (a builder, the arguments it was given) -> its model with the weights asked for. Loading builds
+# networks, so it stands above them; the package's __init__ hands it down.
+weights_loader: Callable[[Builder[...], Mapping[str, Any]], keras.Model] = no_loader
+
+
 def merged(own: inspect.Signature, name: str | None, classes: int) -> inspect.Signature:
     """A network's positional arguments, keras.applications', then its options, keyword-only."""
-    mine = list(own.parameters.values())
-    theirs = inspect.signature(assemble).parameters
     defaults = {"name": name, "classes": classes}
-    middle = [theirs[k].replace(default=defaults.get(k, theirs[k].default)) for k in STANDARD]
-    common = [p.replace(kind=p.KEYWORD_ONLY) for p in middle[8:]]
-    first = [p for p in mine if p.kind is not p.KEYWORD_ONLY]
-    last = [p for p in mine if p.kind is p.KEYWORD_ONLY]
-    return inspect.Signature([*first, *middle[:8], *last, *common], return_annotation=keras.Model)
+    mine = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    standard = [
+        p.replace(default=defaults.get(p.name, p.default))
+        for p in inspect.signature(assemble).parameters.values()
+        if p.name in STANDARD
+    ]
+
+    def by_keyword(parameters: list[inspect.Parameter], only: bool) -> list[inspect.Parameter]:
+        return [p for p in parameters if (p.kind is p.KEYWORD_ONLY) == only]
+
+    return inspect.Signature(
+        [
+            *by_keyword(mine, False), *by_keyword(standard, False),
+            *by_keyword(mine, True), *by_keyword(standard, True),
+        ],
+        return_annotation=keras.Model,
+    )  # fmt: skip
 
 
 def assemble(
     network: Network,
     include_top: bool = True,
-    weights: str | PathLike | None = None,
+    weights: Weights = None,
     input_tensor: KerasTensor | None = None,
     input_shape: Shape | None = None,
     pooling: Pooling = None,
     classes: int = 1000,
-    classifier_activation: str | Callable | None = "softmax",
+    classifier_activation: Activation = "softmax",
     name: str | None = None,
+    *,
     kernel_initializer: str | keras.Initializer | None = None,
     weight_decay: float = 0.0,
     include_preprocessing: bool = False,
@@ -202,7 +312,7 @@ def network_outputs(
     include_top: bool,
     pooling: Pooling,
     classes: int,
-    activation: str | Callable | None,
+    activation: Activation,
 ) -> KerasTensor | list[KerasTensor]:
     """Feature maps, pooled or not; or predictions; or a list of these and the auxiliary ones."""
     features = network.body(image)
@@ -345,4 +455,5 @@ def among(name: str, value: Any, right: Any) -> None:
     """Raise ValueError unless `value` is one of the right ones."""
     if value not in tuple(right) or isinstance(value, bool | float):
         *first, last = map(repr, right)
-        raise ValueError(f"{name} is {', '.join(first)} or {last}, not {value!r}.")
+        choice = f"{', '.join(first)} or {last}" if first else last
+        raise ValueError(f"{name} is {choice}, not {value!r}.")

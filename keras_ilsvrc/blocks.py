@@ -96,12 +96,14 @@ def channel_axis() -> int:
 
 def channels(x: KerasTensor) -> int:
     """The number of channels of a (batch, height, width, channels) or channels-first tensor."""
-    return x.shape[channel_axis()]
+    number: int = x.shape[channel_axis()]
+    return number
 
 
 def sides(x: KerasTensor) -> tuple[int | None, int | None]:
     """Height and width of a tensor of images; None where they may vary."""
-    return x.shape[1:3] if channel_axis() == -1 else x.shape[2:4]
+    height, width = x.shape[1:3] if channel_axis() == -1 else x.shape[2:4]
+    return height, width
 
 
 # --- composition ---------------------------------------------------------------------------
@@ -330,7 +332,7 @@ def flatten(name: str = "flatten") -> Block:
 
 def dense(
     units: int,
-    activation: str | Callable | None = None,
+    activation: str | Callable[..., Any] | None = None,
     *,
     name: str = "dense",
     **arguments: Any,
@@ -342,7 +344,10 @@ def dense(
 
 
 def classifier(
-    classes: int, activation: str | Callable | None = "softmax", *, name: str = "predictions"
+    classes: int,
+    activation: str | Callable[..., Any] | None = "softmax",
+    *,
+    name: str = "predictions",
 ) -> Block:
     """`dense`, whose sums and softmax are computed in float32 under mixed precision."""
     return lambda x: dense(

@@ -60,7 +60,7 @@ class Entry:
     """
 
     name: str
-    builder: Builder
+    builder: Builder[...]
     options: Mapping[str, Any] = field(hash=False)
     paper: str
     arxiv: str | None
@@ -204,7 +204,7 @@ SENET = Paper(
 # --- networks ----------------------------------------------------------------------------------
 
 # name, builder, options, paper, parameters, multiply-accumulates
-Row = tuple[str, Builder, dict[str, Any], Paper, int, int]
+Row = tuple[str, Builder[...], dict[str, Any], Paper, int, int]
 
 BN = {"normalization": "batch"}
 

@@ -4,11 +4,11 @@ Those of ResNet, ResNet v2, DenseNet and SENet are their papers'. VGG, AlexNet a
 none there: theirs keep the paper's layers behind a stem that does not shrink the image.
 """
 
-from functools import partial
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, ParamSpec, Unpack, cast
 
 from . import alexnet, densenet, inception_v1, resnet, resnet_v2, senet, vgg
-from .assembly import Network, among, builder
+from .assembly import Arguments, Builder, Network, among, documentation, make_builder
 from .blocks import (
     Block,
     Normalization,
@@ -21,7 +21,18 @@ from .blocks import (
     without_norm,
 )
 
-cifar_builder = partial(builder, classes=10, size="32 x 32 x 3")
+P = ParamSpec("P")
+
+
+def cifar_builder(public: str, title: str) -> Callable[[Callable[P, Network]], Builder[P]]:
+    """`builder` for images of 32 x 32 and ten classes; the models have their networks' names."""
+
+    def decorate(describe: Callable[P, Network]) -> Builder[P]:
+        document = documentation(title, describe.__doc__, "32 x 32 x 3")
+        made = make_builder(describe, public, describe.__module__, document, classes=10)
+        return cast("Builder[P]", made)
+
+    return decorate
 
 
 def check_depth(depth: int, per_block: int = 6) -> None:
@@ -43,6 +54,7 @@ def ResNet(
     shortcut: resnet.Shortcut = "A",
     width: int = 16,
     normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """depth: weight layers, 6n + 2: 20, 32, 44, 56, 110 and 1202 in the paper. Beyond about 450
         Keras' own walks over the graph (loading, cloning) need a higher
@@ -56,7 +68,13 @@ def ResNet(
 
 
 @cifar_builder("PlainNet", "The plain network of arXiv:1512.03385, section 4.2.")
-def PlainNet(depth: int, *, width: int = 16, normalization: Normalization = "batch") -> Network:
+def PlainNet(
+    depth: int,
+    *,
+    width: int = 16,
+    normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
+) -> Network:
     """depth: weight layers, 6n + 2: 20, 32, 44, 56 and 110 in the paper.
     width: filters of the first stage; the paper's is 16.
     normalization: "batch", or None: biases instead.
@@ -76,7 +94,12 @@ def residual_network(
 
 @cifar_builder("SEResNet", "The SE-ResNet of arXiv:1709.01507, table 4.")
 def SEResNet(
-    depth: int, *, se_ratio: int | None = 16, shortcut: resnet.Shortcut = "A", width: int = 16
+    depth: int,
+    *,
+    se_ratio: int | None = 16,
+    shortcut: resnet.Shortcut = "A",
+    width: int = 16,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """depth: weight layers, 6n + 2; 110 in the paper.
     se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
@@ -98,6 +121,7 @@ def ResNetV2(
     shortcut: Literal["paper", "A", "B", "C", None] = "paper",
     width: int = 16,
     normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """depth: weight layers: 6n + 2, or 9n + 2 with bottlenecks; 110, 164 and 1001 in the paper.
     bottleneck: whether the units are bottlenecks; None: from 164 layers on, as in the paper.
@@ -126,6 +150,7 @@ def DenseNet(
     compression: float = 0.5,
     dropout: float = 0.0,
     width: int | None = None,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """depth: weight layers: 3n + 4, or 6n + 4 with bottlenecks; 40, 100, 190 and 250 in the paper.
     growth: maps that each layer adds, the paper's k.
@@ -161,6 +186,7 @@ def VGG(
     normalization: Normalization = None,
     dropout: float = 0.5,
     width: int = 64,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """depth: weight layers: 11, 13, 16 or 19. The max-pools end where one pixel is left; images
         of unknown size need 32.
@@ -178,7 +204,11 @@ def VGG(
 
 @cifar_builder("AlexNet", "AlexNet (2012), its first convolution 5x5 with stride 1.")
 def AlexNet(
-    *, towers: Literal[2, 1] = 2, dropout: float = 0.5, width: int | None = None
+    *,
+    towers: Literal[2, 1] = 2,
+    dropout: float = 0.5,
+    width: int | None = None,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """towers: 2 (convolutions in two groups, response normalization) or 1, as in AlexNet.
     dropout: after each of the two fully connected layers.
@@ -217,6 +247,7 @@ def GoogLeNet(
     normalization: Normalization = None,
     dropout: float = 0.4,
     width: int = 64,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """auxiliary: whether to add the two classifiers on top of modules 4a and 4d, which average the
         whole image: the outputs are [predictions, aux1, aux2].

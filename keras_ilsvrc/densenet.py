@@ -4,10 +4,11 @@ arXiv:1608.06993.
 
 from collections.abc import Sequence
 from math import floor
+from typing import Unpack
 
 from keras import KerasTensor
 
-from .assembly import Builder, Network, builder
+from .assembly import Arguments, Network, builder, family
 from .blocks import (
     Block,
     avg_pool,
@@ -23,13 +24,13 @@ from .blocks import (
     under,
 )
 
-# Table 1. layers in dense blocks 1 ... 4, growth rate k
+# Table 1: layers in dense blocks 1 ... 4. The growth rate k is 32, of DenseNet-161 48.
 TABLE_1 = {
-    121: ((6, 12, 24, 16), 32),
-    161: ((6, 12, 36, 24), 48),
-    169: ((6, 12, 32, 32), 32),
-    201: ((6, 12, 48, 32), 32),
-    264: ((6, 12, 64, 48), 32),
+    121: (6, 12, 24, 16),
+    161: (6, 12, 36, 24),
+    169: (6, 12, 32, 32),
+    201: (6, 12, 48, 32),
+    264: (6, 12, 64, 48),
 }
 
 
@@ -83,20 +84,35 @@ def stem(maps: int) -> Block:
     )
 
 
-def _densenet(depth: int) -> Builder:
-    layers, k = TABLE_1[depth]
-
-    @builder(
-        f"DenseNet{depth}", f"DenseNet-{depth} of arXiv:1608.06993, table 1.", f"densenet{depth}"
-    )
-    def describe(*, growth: int = k, dropout: float = 0.0) -> Network:
-        """growth: maps that each layer adds, the paper's k.
-        dropout: after each convolution but the first.
-        """
-        blocks = dense_blocks(layers, bottleneck(growth, dropout), 0.5, dropout)
-        return Network(chain(stem(2 * growth), blocks))
-
-    return describe
+def imagenet(depth: int, growth: int, rate: float) -> Network:
+    """A column of table 1: DenseNet-BC, whose transitions keep half of the maps."""
+    blocks = dense_blocks(TABLE_1[depth], bottleneck(growth, rate), 0.5, rate)
+    return Network(chain(stem(2 * growth), blocks))
 
 
-DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264 = map(_densenet, TABLE_1)
+@family("DenseNet{}", "DenseNet-{} of arXiv:1608.06993, table 1.", "densenet{}")
+def densenet(
+    depth: int,
+    /,
+    *,
+    growth: int = 32,
+    dropout: float = 0.0,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """growth: maps that each layer adds, the paper's k.
+    dropout: after each convolution but the first.
+    """
+    return imagenet(depth, growth, dropout)
+
+
+@builder("DenseNet161", "DenseNet-161 of arXiv:1608.06993, table 1.", "densenet161")
+def DenseNet161(
+    *, growth: int = 48, dropout: float = 0.0, **arguments: Unpack[Arguments]
+) -> Network:
+    """growth: maps that each layer adds, the paper's k.
+    dropout: after each convolution but the first.
+    """
+    return imagenet(161, growth, dropout)
+
+
+DenseNet121, DenseNet169, DenseNet201, DenseNet264 = map(densenet, (121, 169, 201, 264))

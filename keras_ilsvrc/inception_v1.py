@@ -5,9 +5,9 @@ response normalization, which are those of the network released in Caffe here, n
 initialisation, which is that of Glorot and Bengio.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import (
     Block,
     Normalization,
@@ -115,7 +115,11 @@ def auxiliary_heads(
 
 @builder("GoogLeNet", "GoogLeNet (Inception v1), arXiv:1409.4842, table 1.", "googlenet")
 def GoogLeNet(
-    *, auxiliary: bool = False, normalization: Normalization = None, dropout: float = 0.4
+    *,
+    auxiliary: bool = False,
+    normalization: Normalization = None,
+    dropout: float = 0.4,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """auxiliary: whether to add the two classifiers on top of modules 4a and 4d: the outputs are
         [predictions, aux1, aux2]. To train: compile(optimizer, [loss] * 3, loss_weights=[1, 0.3,

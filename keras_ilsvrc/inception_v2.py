@@ -5,9 +5,9 @@ numbers for 4c and 4d, and its 13.6 million parameters are not reached by either
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import (
     Block,
     Rule,
@@ -82,5 +82,5 @@ def body(after: Block = identity) -> Block:
 
 
 @builder("InceptionV2", "Inception v2 (BN-Inception), arXiv:1502.03167.", "inception_v2")
-def InceptionV2() -> Network:
+def InceptionV2(**arguments: Unpack[Arguments]) -> Network:
     return Network(body(), rules=(Rule("conv", {"use_bias": True}), *RULES))

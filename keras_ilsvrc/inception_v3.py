@@ -5,8 +5,9 @@ its own figures; published errors belong to the released network.
 """
 
 from collections.abc import Iterable
+from typing import Unpack
 
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import (
     Block,
     Rule,
@@ -145,7 +146,9 @@ def auxiliary_head() -> Block:
 
 
 @builder("InceptionV3", "Inception v3, arXiv:1512.00567.", "inception_v3", size="299 x 299 x 3")
-def InceptionV3(*, auxiliary: bool = False, dropout: float = 0.2) -> Network:
+def InceptionV3(
+    *, auxiliary: bool = False, dropout: float = 0.2, **arguments: Unpack[Arguments]
+) -> Network:
     """auxiliary: whether to add the classifier on top of mixed7: the outputs are
         [predictions, aux1]. To train: compile(optimizer, [loss] * 2, loss_weights=[1, 0.4]) and
         fit(x, [y] * 2); then inference.drop_auxiliary(model). Images of at least 299.

@@ -6,11 +6,11 @@ in Inception v3, 10, 20 and 10 blocks, the last one without ReLU. The paper draw
 stem of v4, 5, 10 and 5 blocks; its figures' "1154 Linear" and "2048 Linear" fit no sum.
 """
 
-from functools import partial
+from typing import Unpack
 
 from keras import KerasTensor
 
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import (
     Block,
     chain,
@@ -36,6 +36,7 @@ from .inception_v3 import (
 )
 
 ROW, COLUMN = (1, 7), (7, 1)
+SIZE = "299 x 299 x 3"
 
 # Table 1: filters of Inception-v4's and both Inception-ResNets' reduction from 35 x 35 to 17 x 17
 TABLE_1 = {
@@ -216,30 +217,29 @@ def body_resnet_v2() -> Block:
     )
 
 
-large = partial(builder, size="299 x 299 x 3")
-
-
-@large("InceptionV4", "Inception v4, arXiv:1602.07261, figure 9.", "inception_v4")
-def InceptionV4(*, dropout: float = 0.2) -> Network:
+@builder("InceptionV4", "Inception v4, arXiv:1602.07261, figure 9.", "inception_v4", size=SIZE)
+def InceptionV4(*, dropout: float = 0.2, **arguments: Unpack[Arguments]) -> Network:
     """dropout: before the classifier."""
     return Network(body_v4(), dropout=dropout, rules=RULES, size=299, least=LEAST)
 
 
-@large(
+@builder(
     "InceptionResNetV1",
     "Inception-ResNet-v1, arXiv:1602.07261, figure 15: 5, 10 and 5 blocks.",
     "inception_resnet_v1",
+    size=SIZE,
 )
-def InceptionResNetV1(*, dropout: float = 0.2) -> Network:
+def InceptionResNetV1(*, dropout: float = 0.2, **arguments: Unpack[Arguments]) -> Network:
     """dropout: before the classifier."""
     return Network(body_resnet_v1(), dropout=dropout, rules=RULES, size=299, least=LEAST)
 
 
-@large(
+@builder(
     "InceptionResNetV2",
     "Inception-ResNet-v2 as released by the authors of arXiv:1602.07261, not as drawn there.",
     "inception_resnet_v2",
+    size=SIZE,
 )
-def InceptionResNetV2(*, dropout: float = 0.2) -> Network:
+def InceptionResNetV2(*, dropout: float = 0.2, **arguments: Unpack[Arguments]) -> Network:
     """dropout: before the classifier."""
     return Network(body_resnet_v2(), dropout=dropout, rules=RULES, size=299, least=LEAST)

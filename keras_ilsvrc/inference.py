@@ -248,7 +248,7 @@ def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | No
 
 def alike(layer: keras.layers.Layer, other: keras.layers.Layer) -> bool:
     """Whether the two compute in one type."""
-    return layer.compute_dtype == other.compute_dtype
+    return str(layer.compute_dtype) == str(other.compute_dtype)
 
 
 # --- kernels as PyTorch reads them ----------------------------------------------------------------

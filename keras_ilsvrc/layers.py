@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+Shape = tuple[int | None, ...]
+
 # (images, scale, shift, (moving mean, moving variance) or None, epsilon, axis of the channels) ->
 # normalized images, mean and variance that were used.
 Kernel = Callable[[Any, Any, Any, tuple[Any, Any] | None, float, int], tuple[Any, Any, Any]]
@@ -57,7 +59,7 @@ KERNELS: dict[str, Kernel] = {"tensorflow": tensorflow_kernel, "torch": torch_ke
 
 
 @keras.saving.register_keras_serializable(package="keras_ilsvrc")
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
     """keras.layers.BatchNormalization, computed by one kernel of the backend's.
 
     Arguments, weights, names and configuration are those of Keras' layer, and so are the numbers,
@@ -104,7 +106,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="keras_ilsvrc")
-class LocalResponseNormalization(keras.layers.Layer):
+class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
     """b_i = a_i / (k + alpha * sum of a_j^2 over the n channels nearest to i) ** beta.
 
     Section 3.3 of A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with Deep
@@ -147,7 +149,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         b = a * ops.power(self.k + self.alpha * sum(windows), -self.beta)
         return ops.cast(ops.moveaxis(b, -1, self.axis), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's."""
         return input_shape
 

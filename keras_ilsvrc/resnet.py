@@ -6,11 +6,11 @@ those for CIFAR-10. A plain net is the same sentence as a residual one, without 
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 
 from keras import KerasTensor
 
-from .assembly import Builder, Network, builder
+from .assembly import Arguments, Network, family
 from .blocks import (
     Block,
     Normalization,
@@ -30,14 +30,18 @@ from .blocks import (
 
 
 class Step(NamedTuple):
-    """How a block moves over the image: by a stride, or, where the image is to stay large, by
-    none, its taps being `after / before` times further apart from the stride's place on. The
-    network's first block says so.
+    """How a block moves over the image: by a stride, or by dilation where the image stays large.
+
+    Attributes:
+        stride: of the convolution that halves the image.
+        dilation_in: of the 3x3 convolutions up to that one, itself included.
+        dilation_out: of the 3x3 convolutions behind it, and of the next block.
+        first: whether the block is the network's first.
     """
 
     stride: int = 1
-    before: int = 1
-    after: int = 1
+    dilation_in: int = 1
+    dilation_out: int = 1
     first: bool = False
 
 
@@ -65,8 +69,8 @@ def unit(
 def basic(filters: int, step: Step) -> Block:
     """Two 3x3 convolutions (figure 5, left)."""
     return chain(
-        unit(1, filters, 3, step.stride, step.before), under(1, relu()),
-        unit(2, filters, 3, 1, step.after),
+        unit(1, filters, 3, step.stride, step.dilation_in), under(1, relu()),
+        unit(2, filters, 3, 1, step.dilation_out),
     )  # fmt: skip
 
 
@@ -90,8 +94,8 @@ def bottleneck(
 
 # (stride, dilation) of a bottleneck's first 1x1 and of its 3x3 convolution.
 STRIDES: dict[StrideOn, Callable[[Step], tuple[tuple[int, int], tuple[int, int]]]] = {
-    "1x1": lambda step: ((step.stride, 1), (1, step.after)),
-    "3x3": lambda step: ((1, 1), (step.stride, step.before)),
+    "1x1": lambda step: ((step.stride, 1), (1, step.dilation_out)),
+    "3x3": lambda step: ((1, 1), (step.stride, step.dilation_in)),
 }
 
 # Table 1.      branch, filters out / in, blocks in conv2_x ... conv5_x
@@ -123,7 +127,11 @@ def where_dimensions_change(shortcut: Branch) -> Branch:
 
     def choose(filters: int, step: Step) -> Block:
         def apply(x: KerasTensor) -> KerasTensor:
-            same = step.stride == 1 and step.before == step.after and channels(x) == filters
+            same = (
+                step.stride == 1
+                and step.dilation_in == step.dilation_out
+                and channels(x) == filters
+            )
             return x if same else shortcut(filters, step)(x)
 
         return apply
@@ -152,25 +160,38 @@ def after_addition(branch: Branch, shortcut: Branch | None, expansion: int) -> B
     return block
 
 
-def steps(blocks: tuple[int, ...], output_stride: int, first: int = 4) -> list[list[Step]]:
-    """The step of each block of each stage: all but the first stage halve the image, in their
-    first block, while its stride (`first` in the first stage) stays within `output_stride`.
+def halved_first(blocks: tuple[int, ...]) -> list[list[bool]]:
+    """Which block of each stage halves the image: the first of all stages but the first."""
+    return [[stage > 0 and i == 0 for i in range(depth)] for stage, depth in enumerate(blocks)]
 
-    The rule Rule("stage", {"strided": "last"}) halves in the last block of all but the last stage.
+
+def halved_last(blocks: tuple[int, ...]) -> list[list[bool]]:
+    """The same, halved in the last block of all stages but the last."""
+    return [
+        [stage < len(blocks) - 1 and i == depth - 1 for i in range(depth)]
+        for stage, depth in enumerate(blocks)
+    ]
+
+
+def steps(blocks: tuple[int, ...], output_stride: int, first: int = 4) -> list[list[Step]]:
+    """The step of each block of each stage.
+
+    The first block of a stage halves the image while the network's stride, which is `first` in
+    the first stage, stays within `output_stride`; beyond it blocks dilate instead. The rule
+    Rule("stage", {"strided": "last"}) halves in a stage's last block.
     """
     last = given("stage", "", {}).get("strided") == "last"
     stride, dilation = first, 1
     table: list[list[Step]] = []
-    for stage, depth in enumerate(blocks):
-        halves = [stage < len(blocks) - 1 and i == depth - 1 if last else stage > 0 and i == 0
-                  for i in range(depth)]  # fmt: skip
+    for stage in (halved_last if last else halved_first)(blocks):
         table.append([])
-        for factor in (2 if half else 1 for half in halves):
+        for halves in stage:
+            factor = 2 if halves else 1
             if stride * factor <= output_stride:
                 stride, step = stride * factor, Step(factor, dilation, dilation)
             else:
                 step = Step(1, dilation, dilation * factor)
-            dilation = step.after
+            dilation = step.dilation_out
             table[-1].append(step)
     table[0][0] = table[0][0]._replace(first=True)
     return table
@@ -222,48 +243,45 @@ def cifar(depth: int, width: int, shortcut: Shortcut, branch: Branch = basic) ->
     )
 
 
-def _resnet(depth: int) -> Builder:
+@family("ResNet{}", "ResNet-{} of arXiv:1512.03385, table 1.", "resnet{}")
+def resnet(
+    depth: int,
+    /,
+    *,
+    shortcut: Shortcut = "B",
+    stride_on: StrideOn = "1x1",
+    output_stride: OutputStride = 32,
+    normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
+        change), "C" (projections everywhere), or None for the plain net of figure 3.
+    stride_on: the convolution of a bottleneck that halves the image: "1x1", the first (the
+        paper), or "3x3" (as in most later code, there called v1.5). Of no effect on the
+        basic blocks of ResNet-18 and 34.
+    output_stride: 8, 16 or 32: the image's side over the feature maps'. Below 32 later
+        stages keep the image's size and dilate their 3x3 convolutions; weights fit
+        unchanged.
+    normalization: "batch", or None: biases instead.
+    """
     branch, expansion, blocks = TABLE_1[depth]
-
-    @builder(f"ResNet{depth}", f"ResNet-{depth} of arXiv:1512.03385, table 1.", f"resnet{depth}")
-    def describe(
-        *,
-        shortcut: Shortcut = "B",
-        stride_on: StrideOn = "1x1",
-        output_stride: OutputStride = 32,
-        normalization: Normalization = "batch",
-    ) -> Network:
-        """shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
-            change), "C" (projections everywhere), or None for the plain net of figure 3.
-        stride_on: the convolution of a bottleneck that halves the image: "1x1", the first (the
-            paper), or "3x3" (as in most later code, there called v1.5). Of no effect on the
-            basic blocks of ResNet-18 and 34.
-        output_stride: 8, 16 or 32: the image's side over the feature maps'. Below 32 later
-            stages keep the image's size and dilate their 3x3 convolutions; weights fit
-            unchanged.
-        normalization: "batch", or None: biases instead.
-        """
-        chosen = partial(branch, stride_on=stride_on) if branch is bottleneck else branch
-        block = after_addition(chosen, SHORTCUTS.get(shortcut), expansion)
-        return imagenet(block, blocks, output_stride, normalization)
-
-    return describe
+    chosen = partial(branch, stride_on=stride_on) if branch is bottleneck else branch
+    block = after_addition(chosen, SHORTCUTS.get(shortcut), expansion)
+    return imagenet(block, blocks, output_stride, normalization)
 
 
-def _plain(depth: int) -> Builder:
+@family("PlainNet{}", "The plain network of {} layers of arXiv:1512.03385, figure 3.", "plain{}")
+def plain_net(
+    depth: int,
+    /,
+    *,
+    normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """normalization: "batch", or None: biases instead."""
     branch, expansion, blocks = TABLE_1[depth]
-
-    @builder(
-        f"PlainNet{depth}",
-        f"The plain network of {depth} layers of arXiv:1512.03385, figure 3.",
-        f"plain{depth}",
-    )
-    def describe(*, normalization: Normalization = "batch") -> Network:
-        """normalization: "batch", or None: biases instead."""
-        return imagenet(after_addition(branch, None, expansion), blocks, 32, normalization)
-
-    return describe
+    return imagenet(after_addition(branch, None, expansion), blocks, 32, normalization)
 
 
-ResNet18, ResNet34, ResNet50, ResNet101, ResNet152 = map(_resnet, TABLE_1)
-PlainNet18, PlainNet34 = map(_plain, (18, 34))
+ResNet18, ResNet34, ResNet50, ResNet101, ResNet152 = map(resnet, TABLE_1)
+PlainNet18, PlainNet34 = map(plain_net, (18, 34))

@@ -7,11 +7,11 @@ Keras networks; the authors' code has it before the pool, with as many parameter
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from keras import KerasTensor
 
-from .assembly import Builder, Network, among, builder
+from .assembly import Arguments, Network, among, family
 from .blocks import (
     Block,
     Normalization,
@@ -91,7 +91,7 @@ def convolutions(rows: list[tuple[int, int, int, int]], order: Order) -> Block:
 
 def basic(filters: int, step: Step, order: Order) -> Block:
     """Two 3x3 convolutions."""
-    rows = [(filters, 3, step.stride, step.before), (filters, 3, 1, step.after)]
+    rows = [(filters, 3, step.stride, step.dilation_in), (filters, 3, 1, step.dilation_out)]
     return convolutions(rows, order)
 
 
@@ -197,33 +197,31 @@ def cifar(
     )
 
 
-def _resnet_v2(depth: int) -> Builder:
-    @builder(
-        f"ResNet{depth}V2", f"ResNet-{depth} of arXiv:1603.05027, table 5.", f"resnet{depth}v2"
-    )
-    def describe(
-        *,
-        activation_order: str = "full pre-activation",
-        shortcut: Shortcut = "B",
-        stride_on: StrideOn = "3x3",
-        output_stride: OutputStride = 32,
-        normalization: Normalization = "batch",
-    ) -> Network:
-        """activation_order: of figure 4: "original", "BN after addition", "ReLU before addition",
-            "ReLU-only pre-activation" or "full pre-activation".
-        shortcut: "A" (identity, padded with zeros), "B" (projections where the channels
-            change), "C" (projections everywhere), or None for a plain net.
-        stride_on: the convolution of a unit that halves the image: "3x3" (the authors' code for
-            ImageNet), or "1x1", the first.
-        output_stride: 8, 16 or 32: the image's side over the feature maps'. Below 32 later
-            stages keep the image's size and dilate their 3x3 convolutions; weights fit
-            unchanged.
-        normalization: "batch", or None: biases instead.
-        """
-        body = imagenet(depth, shortcut, activation_order, stride_on, output_stride)
-        return Network(body, rules=(*without_norm(normalization), *RULES))
-
-    return describe
+@family("ResNet{}V2", "ResNet-{} of arXiv:1603.05027, table 5.", "resnet{}v2")
+def resnet_v2(
+    depth: int,
+    /,
+    *,
+    activation_order: str = "full pre-activation",
+    shortcut: Shortcut = "B",
+    stride_on: StrideOn = "3x3",
+    output_stride: OutputStride = 32,
+    normalization: Normalization = "batch",
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """activation_order: of figure 4: "original", "BN after addition", "ReLU before addition",
+        "ReLU-only pre-activation" or "full pre-activation".
+    shortcut: "A" (identity, padded with zeros), "B" (projections where the channels
+        change), "C" (projections everywhere), or None for a plain net.
+    stride_on: the convolution of a unit that halves the image: "3x3" (the authors' code for
+        ImageNet), or "1x1", the first.
+    output_stride: 8, 16 or 32: the image's side over the feature maps'. Below 32 later
+        stages keep the image's size and dilate their 3x3 convolutions; weights fit
+        unchanged.
+    normalization: "batch", or None: biases instead.
+    """
+    body = imagenet(depth, shortcut, activation_order, stride_on, output_stride)
+    return Network(body, rules=(*without_norm(normalization), *RULES))
 
 
-ResNet50V2, ResNet101V2, ResNet152V2, ResNet200V2 = map(_resnet_v2, IMAGENET)
+ResNet50V2, ResNet101V2, ResNet152V2, ResNet200V2 = map(resnet_v2, IMAGENET)

@@ -3,9 +3,9 @@ Networks, arXiv:1611.05431.
 """
 
 from functools import partial
-from typing import Literal
+from typing import Literal, Unpack
 
-from .assembly import Builder, Network, builder
+from .assembly import Arguments, Network, family
 from .blocks import Block
 from .resnet import (
     SHORTCUTS,
@@ -32,25 +32,25 @@ def aggregated(filters: int, step: Step, cardinality: Cardinality) -> Block:
     return bottleneck(filters, step, stride_on="3x3", width=width, groups=cardinality)
 
 
-def _resnext(depth: int) -> Builder:
-    @builder(f"ResNeXt{depth}", f"ResNeXt-{depth} of arXiv:1611.05431, table 1.", f"resnext{depth}")
-    def describe(
-        *,
-        cardinality: Cardinality = 32,
-        shortcut: Shortcut = "B",
-        output_stride: OutputStride = 32,
-    ) -> Network:
-        """cardinality: groups of the 3x3 convolutions: 1, 2, 4, 8 or 32, of the widths of table 2;
-            or 64, of twice the cost.
-        shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
-            change), "C" (projections everywhere), or None for a net without shortcuts.
-        output_stride: 8, 16 or 32, as in ResNet50.
-        """
-        branch = partial(aggregated, cardinality=cardinality)
-        block = after_addition(branch, SHORTCUTS.get(shortcut), 4)
-        return imagenet(block, TABLE_1[depth][2], output_stride)
+@family("ResNeXt{}", "ResNeXt-{} of arXiv:1611.05431, table 1.", "resnext{}")
+def resnext(
+    depth: int,
+    /,
+    *,
+    cardinality: Cardinality = 32,
+    shortcut: Shortcut = "B",
+    output_stride: OutputStride = 32,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """cardinality: groups of the 3x3 convolutions: 1, 2, 4, 8 or 32, of the widths of table 2;
+        or 64, of twice the cost.
+    shortcut: "A" (identity, padded with zeros), "B" (projections where dimensions
+        change), "C" (projections everywhere), or None for a net without shortcuts.
+    output_stride: 8, 16 or 32, as in ResNet50.
+    """
+    branch = partial(aggregated, cardinality=cardinality)
+    block = after_addition(branch, SHORTCUTS.get(shortcut), 4)
+    return imagenet(block, TABLE_1[depth][2], output_stride)
 
-    return describe
 
-
-ResNeXt50, ResNeXt101 = map(_resnext, (50, 101))
+ResNeXt50, ResNeXt101 = map(resnext, (50, 101))

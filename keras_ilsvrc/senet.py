@@ -4,11 +4,12 @@ Dense layers of the gates have biases, as in the networks released by the author
 """
 
 from functools import partial
+from typing import Unpack
 
 from keras import KerasTensor
 
 from . import inception_v2, resnext
-from .assembly import Builder, Network, builder
+from .assembly import Arguments, Network, builder, family
 from .blocks import (
     Block,
     Rule,
@@ -64,26 +65,27 @@ def excited(branch: Branch, ratio: int | None) -> Branch:
     return lambda filters, step: chain(branch(filters, step), squeeze_excite(ratio))
 
 
-def _se_resnet(depth: int) -> Builder:
-    @builder(
-        f"SEResNet{depth}", f"SE-ResNet-{depth} of arXiv:1709.01507, table 1.", f"se_resnet{depth}"
-    )
-    def describe(
-        *, se_ratio: int | None = 16, stride_on: StrideOn = "1x1", output_stride: OutputStride = 32
-    ) -> Network:
-        """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
-        stride_on: the convolution of a bottleneck that halves the image: "1x1" (as released), or
-            "3x3".
-        output_stride: 8, 16 or 32, as in ResNet50.
-        """
-        branch = excited(partial(bottleneck, stride_on=stride_on), se_ratio)
-        block = after_addition(branch, SHORTCUTS["B"], 4)
-        return imagenet(block, TABLE_1[depth][2], output_stride)
+@family("SEResNet{}", "SE-ResNet-{} of arXiv:1709.01507, table 1.", "se_resnet{}")
+def se_resnet(
+    depth: int,
+    /,
+    *,
+    se_ratio: int | None = 16,
+    stride_on: StrideOn = "1x1",
+    output_stride: OutputStride = 32,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
+    stride_on: the convolution of a bottleneck that halves the image: "1x1" (as released), or
+        "3x3".
+    output_stride: 8, 16 or 32, as in ResNet50.
+    """
+    branch = excited(partial(bottleneck, stride_on=stride_on), se_ratio)
+    block = after_addition(branch, SHORTCUTS["B"], 4)
+    return imagenet(block, TABLE_1[depth][2], output_stride)
 
-    return describe
 
-
-SEResNet50, SEResNet101, SEResNet152 = map(_se_resnet, (50, 101, 152))
+SEResNet50, SEResNet101, SEResNet152 = map(se_resnet, (50, 101, 152))
 
 
 @builder("SEResNeXt50", "SE-ResNeXt-50 of arXiv:1709.01507, table 1.", "se_resnext50")
@@ -92,6 +94,7 @@ def SEResNeXt50(
     se_ratio: int | None = 16,
     cardinality: resnext.Cardinality = 32,
     output_stride: OutputStride = 32,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
     cardinality: groups of the 3x3 convolutions, as in ResNeXt50.
@@ -103,7 +106,7 @@ def SEResNeXt50(
 
 
 @builder("SEInceptionV2", "SE-BN-Inception of arXiv:1709.01507, table 2.", "se_inception_v2")
-def SEInceptionV2(*, se_ratio: int | None = 16) -> Network:
+def SEInceptionV2(*, se_ratio: int | None = 16, **arguments: Unpack[Arguments]) -> Network:
     """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates. Unlike
     InceptionV2's, the convolutions have no biases, as released.
     """
@@ -117,15 +120,15 @@ def bottleneck_154(filters: int, step: Step) -> Block:
     """A 64x4d bottleneck whose first convolution has half as many filters as its second."""
     return chain(
         unit(1, 2 * filters, 1), under(1, relu()),
-        unit(2, 4 * filters, 3, step.stride, step.before, 64), under(2, relu()),
+        unit(2, 4 * filters, 3, step.stride, step.dilation_in, 64), under(2, relu()),
         unit(3, 4 * filters, 1),
     )  # fmt: skip
 
 
 def projection_154(filters: int, step: Step) -> Block:
     """3x3 where the image is halved, 1x1 in the first stage."""
-    halves = step.stride > 1 or step.before != step.after
-    return unit(0, filters, 3 if halves else 1, step.stride, step.before)
+    halves = step.stride > 1 or step.dilation_in != step.dilation_out
+    return unit(0, filters, 3 if halves else 1, step.stride, step.dilation_in)
 
 
 # Caffe's pooling rounds sizes up.
@@ -146,7 +149,11 @@ def stem_154() -> Block:
 
 @builder("SENet154", "SENet-154 of arXiv:1709.01507, appendix.", "senet154")
 def SENet154(
-    *, se_ratio: int | None = 16, output_stride: OutputStride = 32, dropout: float = 0.2
+    *,
+    se_ratio: int | None = 16,
+    output_stride: OutputStride = 32,
+    dropout: float = 0.2,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates.
     output_stride: 8, 16 or 32, as in ResNet50.

@@ -3,11 +3,12 @@ arXiv:1409.1556.
 """
 
 from collections.abc import Callable
+from typing import Literal, Unpack
 
 from keras import KerasTensor
 
 from .alexnet import fully_connected
-from .assembly import Builder, Network, among, builder
+from .assembly import Arguments, Network, builder
 from .blocks import (
     Block,
     Normalization,
@@ -87,24 +88,66 @@ def body(column: str, normalization: Normalization, widths: tuple[int, ...] = WI
     return chain(*stages)
 
 
-def _vgg(depth: int) -> Builder:
-    default = COLUMNS[depth][0]
-
-    @builder(
-        f"VGG{depth}", f"VGG with {depth} weight layers, arXiv:1409.1556, table 1.", f"vgg{depth}"
-    )
-    def describe(
-        *, column: str = default, normalization: Normalization = None, dropout: float = 0.5
-    ) -> Network:
-        """column: of table 1: VGG11 "A" or "A-LRN", VGG13 "B", VGG16 "D" or "C", VGG19 "E".
-        normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
-        dropout: after each of the two fully connected layers.
-        """
-        among("column", column, COLUMNS[depth])
-        head = fully_connected(dropout, first=1)
-        return Network(body(column, normalization), head, rules=RULES)
-
-    return describe
+def vgg(column: str, normalization: Normalization, dropout: float) -> Network:
+    """A column of table 1, with its fully connected layers."""
+    return Network(body(column, normalization), fully_connected(dropout, first=1), rules=RULES)
 
 
-VGG11, VGG13, VGG16, VGG19 = map(_vgg, COLUMNS)
+@builder("VGG11", "VGG with 11 weight layers, arXiv:1409.1556, table 1.", "vgg11")
+def VGG11(
+    *,
+    column: Literal["A", "A-LRN"] = "A",
+    normalization: Normalization = None,
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """column: of table 1: "A", or "A-LRN", with response normalization.
+    normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
+    dropout: after each of the two fully connected layers.
+    """
+    return vgg(column, normalization, dropout)
+
+
+@builder("VGG13", "VGG with 13 weight layers, arXiv:1409.1556, table 1.", "vgg13")
+def VGG13(
+    *,
+    column: Literal["B"] = "B",
+    normalization: Normalization = None,
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """column: of table 1: "B", the only one of this depth.
+    normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
+    dropout: after each of the two fully connected layers.
+    """
+    return vgg(column, normalization, dropout)
+
+
+@builder("VGG16", "VGG with 16 weight layers, arXiv:1409.1556, table 1.", "vgg16")
+def VGG16(
+    *,
+    column: Literal["D", "C"] = "D",
+    normalization: Normalization = None,
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """column: of table 1: "D", or "C", whose third convolutions are 1x1.
+    normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
+    dropout: after each of the two fully connected layers.
+    """
+    return vgg(column, normalization, dropout)
+
+
+@builder("VGG19", "VGG with 19 weight layers, arXiv:1409.1556, table 1.", "vgg19")
+def VGG19(
+    *,
+    column: Literal["E"] = "E",
+    normalization: Normalization = None,
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """column: of table 1: "E", the only one of this depth.
+    normalization: None (the paper), or "batch": after each convolution, which keeps its bias.
+    dropout: after each of the two fully connected layers.
+    """
+    return vgg(column, normalization, dropout)

@@ -4,8 +4,10 @@ AlexNet with smaller filters and a smaller stride in its first layers (figure 3)
 "contrast normalized across feature maps" without constants: AlexNet's are used.
 """
 
+from typing import Unpack
+
 from .alexnet import fully_connected, gaussian
-from .assembly import Network, builder
+from .assembly import Arguments, Network, builder
 from .blocks import Block, chain, conv, lrn, max_pool, pad, under
 
 # Figure 3. columns: filters, kernel, stride -> side
@@ -38,6 +40,6 @@ def body() -> Block:
 
 
 @builder("ZFNet", "ZFNet, arXiv:1311.2901, figure 3.", "zfnet")
-def ZFNet(*, dropout: float = 0.5) -> Network:
+def ZFNet(*, dropout: float = 0.5, **arguments: Unpack[Arguments]) -> Network:
     """dropout: after each of the two fully connected layers."""
     return Network(body(), fully_connected(dropout), rules=gaussian(), least=53)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import keras_ilsvrc
 from conftest import without_values
-from keras_ilsvrc import catalog, cifar, inception_v3, resnet, resnet_v2
+from keras_ilsvrc import assembly, catalog, cifar, inception_v3, resnet, resnet_v2
 from keras_ilsvrc.blocks import Rule, chain, rules, under
 
 
@@ -392,6 +392,22 @@ def test_a_builder_takes_what_keras_applications_takes_in_its_order(name):
     assert parameters["weights"].default is None, "nothing is downloaded unasked"
     assert parameters["classes"].default == (10 if name.startswith("cifar.") else 1000)
     assert {p.kind for p in [*parameters.values()][8:]} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_type_checkers_see_the_arguments_that_builders_have():
+    """tests/typed_builders.py has what they make of them."""
+    standard = [*inspect.signature(assembly.assemble).parameters.values()][1:]
+    assert list(assembly.Arguments.__annotations__) == [p.name for p in standard]
+    assert list(assembly.Arguments.__annotations__.values()) == [p.annotation for p in standard]
+    _, *typed = inspect.signature(assembly.StandardBuilder.__call__).parameters.values()
+    positional = [p for p in standard if p.kind is not p.KEYWORD_ONLY]
+    assert [p.replace(kind=p.POSITIONAL_ONLY) for p in positional] == typed[: len(positional)]
+    assert [p.name for p in typed[len(positional) :]] == ["args", "kwargs"]
+
+
+def test_builders_cannot_load_weights_outside_the_package():
+    with pytest.raises(RuntimeError, match="keras_ilsvrc"):
+        assembly.no_loader(keras_ilsvrc.VGG11, {})
 
 
 @pytest.mark.parametrize("name", ALL)

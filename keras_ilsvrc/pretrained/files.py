@@ -98,7 +98,7 @@ def tensors_file(path: Path, stack: ExitStack) -> Contents:
 
 def widened(file: Any, name: str) -> np.ndarray:
     """A tensor; bfloat16, which NumPy does not know, as float32."""
-    array = file.get_tensor(name)
+    array: np.ndarray = file.get_tensor(name)
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 

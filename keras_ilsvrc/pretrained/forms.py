@@ -158,7 +158,7 @@ def build(
     return model
 
 
-def built(builder: Builder, dialect: Dialect, options: Mapping[str, Any]) -> keras.Model:
+def built(builder: Builder[...], dialect: Dialect, options: Mapping[str, Any]) -> keras.Model:
     with rules(*dialect.rules):
         return builder(**options)
 
@@ -227,7 +227,7 @@ def contract_of_model(model: keras.Model) -> Contract:
     return SOURCES[form.source][form.name].contract
 
 
-def named(builder: Builder, arguments: Mapping[str, Any]) -> Entry:
+def named(builder: Builder[...], arguments: Mapping[str, Any]) -> Entry:
     """The catalog's entry of what a builder makes of arguments: the most special that fits."""
     fitting = [
         e

@@ -30,7 +30,7 @@ def load(
     name: str | Entry,
     source: str,
     /,
-    path: str | PathLike | None = None,
+    path: str | PathLike[str] | None = None,
     *,
     sha256: str | None = None,
     include_preprocessing: bool = False,
@@ -78,7 +78,7 @@ def load(
     return model
 
 
-def with_weights(builder: Builder, arguments: Mapping[str, Any]) -> keras.Model:
+def with_weights(builder: Builder[...], arguments: Mapping[str, Any]) -> keras.Model:
     """What `builder` makes of `arguments`, whose weights are a source or a file of its own form."""
     options = dict(arguments)
     weights = options.pop("weights")
@@ -104,7 +104,7 @@ def wished(options: Mapping[str, Any]) -> Wishes:
     return Wishes("classes" in options, other, not options.get("include_top", True))
 
 
-def existing(path: str | PathLike) -> Path:
+def existing(path: str | PathLike[str]) -> Path:
     """The file, which must be there."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no weights file {str(path)!r}.")

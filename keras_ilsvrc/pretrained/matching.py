@@ -230,7 +230,7 @@ class Judge:
     def words(self, place: Place, word: str) -> str:
         """A place in the report."""
         if word in ("fresh", "reshaped"):
-            return place.variable.path
+            return str(place.variable.path)
         if word == "missing":
             return ", ".join(place.names)
         right = " or ".join(map(str, self.layouts(place)))

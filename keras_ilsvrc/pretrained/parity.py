@@ -92,8 +92,6 @@ def table(first: str, found: dict[str, dict[str, float]]) -> str:
 
 def main(saved: str, images: str, results: str) -> None:
     """In a process of its own, on the backend of the environment."""
-    import keras_ilsvrc  # noqa: F401 (its layers)
-
     model = keras.models.load_model(saved, compile=False)
     operations = [op for op in model.operations if op.output is not model.inputs[0]]
     taps = keras.Model(model.inputs, {op.name: op.output for op in operations})

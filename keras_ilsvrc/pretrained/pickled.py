@@ -168,7 +168,9 @@ def admitted(words: str) -> Name:
     return Name(name)
 
 
-def rebuilt(storage: Storage, offset: int, size: tuple, stride: tuple, *rest: Any) -> View:
+def rebuilt(
+    storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: Any
+) -> View:
     if not isinstance(storage, Storage):
         raise FaultError("has a tensor without a storage.")
     return View(storage, int(offset), tuple(map(int, size)), tuple(map(int, stride)))
@@ -244,7 +246,7 @@ def unzipped(path: Path, stack: ExitStack) -> Contents:
 
 
 def located(
-    file: IO[bytes], path: Path, keys: list, storages: Mapping[str, Storage]
+    file: IO[bytes], path: Path, keys: list[str], storages: Mapping[str, Storage]
 ) -> dict[str, int]:
     """Where the values of each storage begin; they must fill the rest of the file."""
     places, at = {}, file.tell()
@@ -307,5 +309,5 @@ def state(content: Any) -> dict[str, View]:
     return named
 
 
-def views(content: Mapping) -> dict[str, View]:
+def views(content: Mapping[Any, Any]) -> dict[str, View]:
     return unique((str(k), v) for k, v in content.items() if isinstance(v, View))

@@ -19,7 +19,7 @@ from .matching import CLASSIFIERS, flattened, module_name
 
 def save(
     model: keras.Model,
-    path: str | PathLike,
+    path: str | PathLike[str],
     source: str | None = None,
     *,
     name: str | None = None,
@@ -68,7 +68,7 @@ def outward(
     model: keras.Model, layer: keras.Layer, variable: keras.Variable, dialect: Dialect
 ) -> np.ndarray:
     """A variable's value in PyTorch's layout."""
-    value = ops.convert_to_numpy(variable.value)
+    value: np.ndarray = ops.convert_to_numpy(variable.value)
     if variable.name != "kernel":
         return value
     if isinstance(layer, layers.Conv2D):

@@ -204,8 +204,8 @@ def stages(model: keras.Model) -> dict[int, KerasTensor]:
 
     The stride is the image's side over the tensor's, as the layers have it. Taken are outputs that
     all paths from the image to the model's first output lead through, from the first convolution
-    on: no branches of a block, and not what only prepares the layer that follows (padding, and
-    pooling without a stride).
+    on: no branches of a block, and not what only prepares the layer that follows (padding, pooling
+    without a stride, and a transition of DenseNet, whose stages are its dense blocks' outputs).
 
     Raises:
         ValueError: the model is not functional, not flat, not of one input of images, or calls a
@@ -213,12 +213,30 @@ def stages(model: keras.Model) -> dict[int, KerasTensor]:
     """
     graph = graph_of(model)
     seen = views(graph)
-    found = {}
-    for op in trunk(graph):
+    found: dict[int, KerasTensor] = {}
+    merged: dict[int, KerasTensor] = {}
+    path = list(trunk(graph))
+    for i, op in enumerate(path):
         sides = {extent.stride for extent in seen[id(op.output)] or ()}
         if len(sides) == 1 and not prepares(op):
-            found[sides.pop()] = op.output
+            (stride,) = sides
+            found[stride] = op.output
+            if isinstance(op, layers.Concatenate):
+                merged[stride] = op.output
+            elif stride in merged and is_transition(path[i:]):
+                found[stride] = merged[stride]
     return found
+
+
+def is_transition(path: Sequence[keras.Operation]) -> bool:
+    """Whether a convolution, perhaps with dropout, goes straight into an average of fewer pixels:
+    section 3 of arXiv:1608.06993, "pooling layers".
+    """
+    first, *rest = path
+    after = next((op for op in rest if not isinstance(op, layers.Dropout)), None)
+    return isinstance(first, layers.Conv2D | layers.Dropout) and (
+        isinstance(after, layers.AveragePooling2D) and max(after.strides) > 1
+    )
 
 
 def prepares(op: keras.Operation) -> bool:

@@ -401,7 +401,7 @@ def check(network: Network, include_top: bool, include_preprocessing: bool) -> N
 def check_shape(what: str, shape: Any, least: int, include_top: bool) -> None:
     if not isinstance(shape, tuple | list) or len(shape) != 3:
         raise ValueError(f"{what} has three members, as {image_shape(224)}; got {shape!r}.")
-    depth = shape[channel_axis()]
+    depth = shape[-1] if channel_axis() == -1 else shape[0]
     sides = shape[:2] if channel_axis() == -1 else shape[1:]
     if not isinstance(depth, Integral) or depth < 1:
         raise ValueError(

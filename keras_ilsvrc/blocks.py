@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from functools import reduce
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -259,13 +260,19 @@ def dropout(rate: float, *, name: str = "dropout") -> Block:
 
 
 def max_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: Any) -> Block:
-    """Maximum over squares of odd size; padding is
+    """Maximum over squares; padding is
 
-    "zeros": around the image, n -> ceil(n / stride). Exact after a ReLU, where no maximum is
-        changed by them.
+    "zeros": around the image, n -> ceil(n / stride), squares of odd size. Exact after a ReLU, where
+        no maximum is changed by them.
     "lowest": the same grid, nothing added to what is compared.
-    "same", "valid": as in keras.layers.MaxPooling2D. Where n is even, a 3x3 window with stride 2
-        and "same" is Caffe's pooling without padding, its output size rounded up.
+    "ceil": as Caffe pools without padding, and PyTorch with ceil_mode=True: the first window starts
+        at the first pixel, n -> ceil((n - pool_size) / stride) + 1, and the last window may reach
+        beyond the image. Exact after a ReLU, where the zeros behind change no maximum. With stride
+        1 the windows are centred, as "same" has them.
+    "behind": the first window starts at the first pixel, too, and each stride-th pixel starts one:
+        n -> ceil(n / stride), as many as of a convolution beside it. Where n is even the same as
+        "ceil" for squares of 3 and stride 2.
+    "same", "valid": as in keras.layers.MaxPooling2D.
     """
 
     def apply(x: KerasTensor) -> KerasTensor:
@@ -277,9 +284,49 @@ def max_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: An
         elif padding == "lowest":
             x = layers.MaxPooling2D(window, 1, "same", name=named(f"{name}_windows"))(x)
             window, padding = 1, "valid"
+        elif padding in ("ceil", "behind"):
+            x, padding = windows_from_first_pixel(x, window, stride, padding, f"{name}_pad")
         return layers.MaxPooling2D(window, stride, padding, name=named(name))(x)
 
     return apply
+
+
+def windows_from_first_pixel(
+    x: KerasTensor, window: int, stride: int, padding: str, name: str
+) -> tuple[KerasTensor, str]:
+    """An image and Keras' padding, by which the first window of a pooling starts at its first
+    pixel; zeros behind the image complete the last windows that "ceil" or "behind" has.
+    """
+    if stride == 1:
+        return x, "same"
+    every = padding == "behind"
+    zeros = [zeros_behind(n, window, stride, every) for n in sides(x)]
+    if not any(zeros):
+        return x, "valid"
+    same = [pads_behind_alone(n, window, stride) for n in sides(x)]
+    if zeros == same:
+        return x, "same"
+    margins = (0, zeros[0]), (0, zeros[1])
+    return layers.ZeroPadding2D(margins, name=named(name))(x), "valid"
+
+
+def zeros_behind(n: int | None, window: int, stride: int, every: bool) -> int:
+    """How many zeros complete the last window on a side of n pixels: of those windows that begin
+    at `every` stride-th pixel, or that PyTorch's ceil_mode has. Of a side that may vary the most
+    that are needed; more of them start no window.
+    """
+    if n is None:
+        return window - 1 if every else stride - 1
+    windows = ceil(n / stride) if every else ceil((n - window) / stride) + 1
+    return max((windows - 1) * stride + window - n, 0)
+
+
+def pads_behind_alone(n: int | None, window: int, stride: int) -> int | None:
+    """How many zeros Keras' "same" adds, if none of them are before the first pixel, else None."""
+    if n is None:
+        return None
+    total = max((ceil(n / stride) - 1) * stride + window - n, 0)
+    return total if total <= 1 else None
 
 
 def avg_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: Any) -> Block:

@@ -53,9 +53,9 @@ TABLE_1 = {
     "5b": Row(384, 192, 384, 48, 128, 128),
 }  # fmt: skip
 
-# Caffe's pooling rounds sizes up: as "same" does, where the image's side is even.
+# Caffe's pooling rounds sizes up.
 RULES = (
-    Rule("max_pool", {"padding": "same"}),
+    Rule("max_pool", {"padding": "ceil"}),
     Rule("lrn", {"k": 1.0, "alpha": 2e-5}),
     Rule("conv", {"kernel_initializer": "glorot_uniform"}),
     Rule("dense", {"kernel_initializer": "glorot_uniform"}),

@@ -50,7 +50,7 @@ TABLE = {
 }  # fmt: skip
 
 # As released: max-pools round sizes up, average pools count the zeros around the image.
-RULES = (Rule("max_pool", {"padding": "same"}), Rule("avg_pool", {"padding": "zeros"}))
+RULES = (Rule("max_pool", {"padding": "ceil"}), Rule("avg_pool", {"padding": "zeros"}))
 
 
 def unit(name: str, filters: int, kernel: int, stride: int = 1) -> Block:
@@ -67,7 +67,9 @@ def inception(row: Row) -> Block:
         unit("double_3x3_1", row.nd, 3), unit("double_3x3_2", row.nd, 3, stride),
     )  # fmt: skip
     if stride == 2:
-        return branches(three, double, row.pool(3, 2))
+        # As many windows as the convolutions have, at odd sides too, where the released network
+        # cannot be built.
+        return branches(three, double, row.pool(3, 2, padding="behind"))
     pool = chain(row.pool(3, 1), unit("pool_proj", row.proj, 1))
     return branches(unit("1x1", row.n1, 1), three, double, pool)
 

@@ -132,7 +132,7 @@ def projection_154(filters: int, step: Step) -> Block:
 
 
 # Caffe's pooling rounds sizes up.
-RULES_154 = (Rule("max_pool", {"padding": "same"}),)
+RULES_154 = (Rule("max_pool", {"padding": "ceil"}),)
 
 
 def stem_154() -> Block:

@@ -487,6 +487,30 @@ def test_stages_of_resnet_50(options, present):
     assert dict(zip(found, names(model, found.values()), strict=True)) == present
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize(
+    ("build", "right"),
+    [
+        (keras_ilsvrc.DenseNet121, {2: 64, 4: 256, 8: 512, 16: 1024, 32: 1024}),
+        (keras_ilsvrc.DenseNet161, {2: 96, 4: 384, 8: 768, 16: 2112, 32: 2208}),
+        (partial(cifar.DenseNet, 40), {1: 96, 2: 120, 4: 132}),
+    ],
+)
+def test_stages_of_densenets_are_the_outputs_of_dense_blocks(build, right, dropout):
+    """Table 1 of arXiv:1608.06993: k0 + layers x k maps, of which a transition keeps half."""
+    model = build(include_top=False, dropout=dropout, **BARE)
+    assert {stride: x.shape[-1] for stride, x in stages(model).items()} == right
+
+
+def test_an_average_without_a_convolution_is_no_transition():
+    """Of another network: the concatenation and the activation after it is its stage."""
+    net = chain(
+        branches(conv(4, 3, name="a"), conv(4, 1, name="b")), relu(), layers.AveragePooling2D(2)
+    )
+    model = model_of(net, (16, 16))
+    assert names(model, stages(model).values())[0] == "relu"
+
+
 def test_windows_of_a_strided_pooling_are_no_stage():
     net = chain(conv(2, 3, 2), max_pool(3, 2, padding="lowest"), under(1, conv(2, 1)), relu())
     model = model_of(net)

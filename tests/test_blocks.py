@@ -312,6 +312,59 @@ def test_max_pool_after_a_relu_is_the_same_with_both_paddings(grid):
     assert (lowest == zeros).all()
 
 
+def pooled_with_ceil_mode(x, window, stride):
+    """PyTorch's rule for ceil_mode=True without padding: the number of windows is rounded up, the
+    last one starts inside the image, and what is beyond it does not count.
+    """
+    _, height, width, _ = x.shape
+    starts = []
+    for n in (height, width):
+        windows = -((window - n) // stride) + 1
+        starts.append(range(0, (windows - ((windows - 1) * stride >= n)) * stride, stride))
+    rows = [
+        [x[:, i : i + window, j : j + window].max((1, 2)) for j in starts[1]] for i in starts[0]
+    ]
+    return np.stack([np.stack(row, 1) for row in rows], 1)
+
+
+@given(st.integers(3, 12), st.integers(3, 12), st.sampled_from([(3, 2), (2, 2), (3, 3)]))
+def test_ceil_pools_as_pytorch_s_ceil_mode_at_every_size(height, width, form):
+    """Of sides that are known, and of ones that may vary."""
+    x = np.maximum(noise(2, height, width, 3), 0)
+    right = pooled_with_ceil_mode(x, *form)
+    for shape in ((height, width, 3), (None, width, 3), (None, None, 3)):
+        block = max_pool(*form, padding="ceil")
+        y = np.asarray(keras.ops.convert_to_numpy(model_for(block, shape)(x)))
+        assert y.shape == right.shape
+        assert (y == right).all()
+
+
+@given(st.integers(3, 12))
+def test_behind_has_as_many_windows_as_a_convolution(side):
+    x = np.maximum(noise(2, side, side, 3), 0)
+    beyond = np.pad(x, ((0, 0), (0, 2), (0, 2), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(beyond, (3, 3), (1, 2))
+    right = windows.max((-2, -1))[:, ::2, ::2]
+    for shape in ((side, side, 3), (None, None, 3)):
+        y = keras.ops.convert_to_numpy(model_for(max_pool(3, 2, padding="behind"), shape)(x))
+        assert (y == right).all()
+        assert y.shape[1] == -(-side // 2)
+    if side % 2 == 0:
+        assert (right == pooled_with_ceil_mode(x, 3, 2)).all()
+
+
+@given(grids)
+def test_ceil_of_stride_1_is_centred(grid):
+    height, width, _ = grid
+    x = noise(2, height, width, 3)
+    assert (computed(max_pool(3, 1, padding="ceil"), x) == pooled(x, 3, 1, -np.inf, np.max)).all()
+
+
+def model_for(block, shape):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, block(inputs))
+
+
 @given(grids)
 def test_avg_pool_counts_the_zeros_it_is_told_to_count(grid):
     height, width, stride = grid

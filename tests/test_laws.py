@@ -520,12 +520,35 @@ def test_heads_in_the_middle_hear_a_network_built_on_another_s_tensors():
         ({"input_shape": 32}, "input_shape has three members"),
         ({"input_shape": (32, 32, None)}, "must state its number of channels"),
         ({"input_shape": (32, 32, 0)}, "must state its number of channels"),
+        ({"input_shape": (0, 32, 32)}, "is too small"),
         ({"input_shape": (None, 32, 3)}, "must state height and width"),
     ],
 )
 def test_wrong_images_are_named_beside_right_ones(options, message):
     with pytest.raises(ValueError, match=message):
         tiny(**options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3, None, None), None),
+        ((1, 64, 64), None),
+        ((4, None, 64), None),
+        ((0, 64, 64), "must state its number of channels, 1 or more, first"),
+        ((None, 64, 64), "must state its number of channels"),
+        ((64, 64, 3), "is too small"),
+    ],
+)
+def test_channels_first_shapes_state_their_channels_first(shape, message):
+    with data_format("channels_first"):
+        if message:
+            with pytest.raises(ValueError, match=message):
+                keras_ilsvrc.ResNet18(include_top=False, input_shape=shape)
+        else:
+            for options in ({"input_shape": shape}, {"input_tensor": keras.Input(shape)}):
+                model = without_values(keras_ilsvrc.ResNet18, include_top=False, **options)
+                assert model.input_shape == (None, *shape)
 
 
 def test_a_tensor_may_be_given_with_its_own_shape():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_ilsvrc
 from keras_ilsvrc import pretrained
 
 if keras.backend.backend() != "torch":
@@ -40,8 +41,44 @@ NETWORKS = {
 SIZE = {"vgg11": 224, "vgg11_bn": 224}
 
 
-def images(name):
-    size = SIZE.get(name, 64)
+# Source forms whose pooling rounds up; sizes at which their maps have odd sides, and even ones. At
+# odd sides before a module that halves it BN-Inception cannot be built in PyTorch.
+ROUNDED_UP = {
+    ("se_resnet50", "cadene"): (64, 65, 69, 77),
+    ("se_resnet50", "timm"): (65, 70),
+    ("inception_v2", "cadene"): (64, 66, 99),
+}
+
+
+@pytest.mark.parametrize(("name", "source"), ROUNDED_UP)
+def test_pooling_that_rounds_up_is_the_source_s_at_every_size(name, source, tmp_path):
+    """Logits of images of each size, and features of a model whose sizes vary."""
+    network = scrambled(NETWORKS[name, source]())
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    any_size = pretrained.load(name, source, tmp_path / "w.pth", include_top=False)
+    assert any_size.input_shape == (None, None, None, 3)
+    for size in ROUNDED_UP[name, source]:
+        x = images(name, size)
+        _, logits = ours(tmp_path / "w.pth", name, source, x)
+        assert apart(theirs(network, x), logits) <= 1e-5
+        features = pretrained.build(name, source, include_top=False, input_shape=x.shape[1:])
+        features.set_weights(any_size.get_weights())
+        assert apart(features.predict(x, verbose=0), any_size.predict(x, verbose=0)) <= 1e-6
+
+
+def test_the_file_of_one_size_is_read_at_every_size(tmp_path):
+    """Keras' own file: what pads behind the image counts, not by which layer."""
+    fixed = pretrained.build("se_resnet50", "cadene", input_shape=(64, 64, 3))
+    fixed.save(tmp_path / "w.keras")
+    options = {"stride_on": "1x1", "include_top": False, "weights": tmp_path / "w.keras"}
+    with pytest.raises(pretrained.LoadError, match="pixels before the image"):
+        keras_ilsvrc.SEResNet50(**options)  # the paper's grid
+    model = pretrained.load("se_resnet50", "cadene", tmp_path / "w.keras", include_top=False)
+    assert (model.get_weights()[0] == fixed.get_weights()[0]).all()
+
+
+def images(name, size=None):
+    size = size or SIZE.get(name, 64)
     return np.random.default_rng(0).normal(size=(2, size, size, 3)).astype("float32")
 
 

@@ -16,7 +16,7 @@ SENET = (
     ("conv1_{i}_conv", "layer0.conv{i}"), ("conv1_{i}_bn", "layer0.bn{i}"), *SE_RESNET,
 )  # fmt: skip
 # Caffe's pooling, its sizes rounded up.
-SE_RULES = (Rule("max_pool", {"padding": "same"}),)
+SE_RULES = (Rule("max_pool", {"padding": "ceil"}),)
 
 BN_INCEPTION = (
     ("conv1_conv", "conv1_7x7_s2"), ("conv1_bn", "conv1_7x7_s2_bn"),

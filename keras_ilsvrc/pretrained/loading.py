@@ -157,22 +157,55 @@ COMPUTED = ("strides", "dilation_rate", "groups", "pool_size", "epsilon", "scale
 
 def check_settings(model: keras.Model, contents: Contents) -> None:
     """Of a file that has its model's: names and shapes would fit a form of other strides, too."""
-    layers = json.loads(contents.metadata.get("config", "{}")).get("config", {}).get("layers", [])
-    saved = {layer["config"].get("name"): layer["config"] for layer in layers}
+    found = json.loads(contents.metadata.get("config", "{}")).get("config", {}).get("layers", [])
+    saved = {layer["config"].get("name"): layer for layer in found}
+    before = {id(layer.output): layer for layer in model.layers} if saved else {}
     for layer in model.layers if saved else ():  # a config costs an import of TensorFlow
-        here, there = json.loads(json.dumps(settings(layer))), saved.get(layer.name, {})
-        for key in here.keys() & there.keys():
-            if here[key] != there[key]:
+        if layer.name not in saved:
+            continue
+        here = json.loads(json.dumps(settings(layer)))
+        there = saved[layer.name]["config"]
+        pairs = [(key, here[key], there[key]) for key in here.keys() & there.keys()]
+        if isinstance(layer, keras.layers.MaxPooling2D) and "padding" in there:
+            ours, theirs = before.get(id(layer.input)), saved.get(inbound(saved[layer.name]))
+            pairs.append((
+                "pixels before the image",
+                margin(layer.get_config(), ours and ours.get_config()),
+                margin(there, theirs and theirs["config"]),
+            ))  # fmt: skip
+        for key, ours, theirs in pairs:
+            if ours != theirs:
                 raise FaultError(
-                    f"is of another form: its {layer.name!r} has {key}={there[key]!r}, "
-                    f"not {here[key]!r}."
+                    f"is of another form: its {layer.name!r} has {key}={theirs!r}, not {ours!r}."
                 )
 
 
 def settings(layer: keras.Layer) -> dict[str, Any]:
-    """Padding counts in pooling alone: a convolution's "same" may be "valid" behind zeros there."""
-    keys = (*COMPUTED, "padding") if isinstance(layer, keras.layers.MaxPooling2D) else COMPUTED
-    return {key: value for key, value in layer.get_config().items() if key in keys}
+    """What counts of a layer's configuration, as far as the layer has it."""
+    return {key: value for key, value in layer.get_config().items() if key in COMPUTED}
+
+
+def margin(pool: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[int]:
+    """How many pixels above and left of the image the first window of a pooling begins: by the
+    zeros of the layer before, or by Keras' "same" of sides that the stride divides.
+
+    A convolution's zeros do not count: its "same" may be "valid" behind zeros in another form.
+    """
+    if pool["padding"] == "same":
+        sizes = zip(pool["pool_size"], pool["strides"], strict=True)
+        return [max(size - stride, 0) // 2 for size, stride in sizes]
+    zeros = (before or {}).get("padding")
+    return [int(side[0]) for side in zeros] if isinstance(zeros, list | tuple) else [0, 0]
+
+
+def inbound(layer: Mapping[str, Any]) -> str | None:
+    """The name of the layer before, of a layer in a model's configuration of Keras 3 or 2."""
+    match layer.get("inbound_nodes"):
+        case [{"args": [{"config": {"keras_history": [str(name), *_]}}, *_]}, *_]:
+            return name
+        case [[[str(name), *_], *_], *_]:
+            return name
+    return None
 
 
 def check_integrity(contents: Contents, places: list[Place]) -> None:

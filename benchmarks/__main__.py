@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from reproductions.environment import available_cores, hardware
+from reproductions.evidence.provenance import available_cores, hardware
 
 from . import augment, checkpoints, scaling, settings, speed, start, weights
 

@@ -5,8 +5,8 @@ from time import perf_counter
 
 import numpy as np
 
-from reproductions.batches import augmented, standardised
-from reproductions.recipes import RECIPES
+from reproductions.data.transforms import augmented, standardised
+from reproductions.experiments.recipes import RECIPES
 
 from .compare import quartiles
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from reproductions.batches import at_tier
-from reproductions.data import embedded
-from reproductions.spec import spec_of
-from reproductions.tiers import TIERS
+from reproductions.data.cifar10 import embedded
+from reproductions.data.transforms import at_tier
+from reproductions.experiments.spec import spec_of
+from reproductions.experiments.tiers import TIERS
 
 BACKENDS = ("tensorflow", "torch", "jax")
 BOUND = 2.0
@@ -46,10 +46,10 @@ def measured(folder: Path) -> tuple[float, list[float]]:
     """Seconds of all steps, and of each checkpoint."""
     import keras
 
-    from reproductions.backends import configure
-    from reproductions.checkpoint import Shelf
-    from reproductions.start import initialise, untrained
-    from reproductions.train import Run
+    from reproductions.workloads.backends import configure
+    from reproductions.workloads.training.checkpoints import Shelf
+    from reproductions.workloads.training.initialization import initialise, untrained
+    from reproductions.workloads.training.loop import Run
 
     configure()
     kept: list[float] = []

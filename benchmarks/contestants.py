@@ -12,7 +12,7 @@ import numpy as np
 
 import keras_ilsvrc
 from keras_ilsvrc import inference
-from reproductions.backends import fed
+from reproductions.workloads.backends import fed
 
 Round = Callable[[], int]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from reproductions.environment import threads_environment
+from reproductions.execution.backends import threads_environment
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from reproductions.backends import DATA_FORMATS
+from reproductions.workloads.backends import DATA_FORMATS
 
 from .compare import compare
 from .process import Contestant, workers

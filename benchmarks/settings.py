@@ -1,9 +1,9 @@
-"""Layout and compilation: what `reproductions/backends.py` chose between."""
+"""Layout and compilation: what `reproductions/workloads/backends.py` chose between."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from reproductions.backends import DATA_FORMATS
+from reproductions.workloads.backends import DATA_FORMATS
 
 from .compare import compare
 from .process import Contestant, workers

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from reproductions.backends import DATA_FORMATS
+from reproductions.workloads.backends import DATA_FORMATS
 
 from .compare import compare
 from .process import Contestant, workers

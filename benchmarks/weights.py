@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from keras_ilsvrc import pretrained
-from reproductions.child import peak_memory
+from reproductions.execution.worker import peak_memory
 
 from .compare import quartiles
 

@@ -33,7 +33,7 @@ def main(name: str, options: str) -> None:
         start = perf_counter()
         images = work()
         tell(seconds=perf_counter() - start, images=images)
-    from reproductions.child import peak_memory
+    from reproductions.execution.worker import peak_memory
 
     tell(peak=peak_memory())
 

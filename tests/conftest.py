@@ -22,7 +22,7 @@ hypothesis.settings.load_profile("project")
 
 def without_values(build, *arguments, **options):
     """What `build` gives, its variables with shapes and no values: it costs no time."""
-    from reproductions.checks import graphs
+    from reproductions.workloads.checks import graphs
 
     return graphs.without_values(build, *arguments, **options)
 
@@ -47,7 +47,7 @@ def cifar10():
     """CIFAR-10 for real. Where TFDS_DATA_DIR promises it, it must be there."""
     if "TFDS_DATA_DIR" not in os.environ:
         missing("TFDS_DATA_DIR is not set: no CIFAR-10 here")
-    from reproductions.data import prepared
+    from reproductions.data.cifar10 import prepared
 
     data = prepared()
     assert data is not None, "CIFAR-10 is not prepared under TFDS_DATA_DIR"
@@ -70,9 +70,9 @@ def data(tmp_path_factory):
     """The arrays of the smoke tier, as training processes read them."""
     import numpy as np
 
-    from reproductions.batches import at_tier
-    from reproductions.data import embedded
-    from reproductions.tiers import TIERS
+    from reproductions.data.cifar10 import embedded
+    from reproductions.data.transforms import at_tier
+    from reproductions.experiments.tiers import TIERS
 
     path = tmp_path_factory.mktemp("data") / "data.npz"
     np.savez(path, **at_tier(embedded(), TIERS["smoke"]))

@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 
 from conftest import ROOT, SMOKE
-from reproductions.canonical import key_of
-from reproductions.checkpoint import Shelf
-from reproductions.environment import threads_environment
-from reproductions.spec import Spec, spec_of
-from reproductions.tiers import TIERS
+from reproductions.evidence.canonical import key_of
+from reproductions.execution.backends import threads_environment
+from reproductions.experiments.spec import Spec, spec_of
+from reproductions.experiments.tiers import TIERS
+from reproductions.workloads.training.checkpoints import Shelf
 
 DATA = {"name": "embedded", "version": "1", "sha256": "-"}
 STEPS = 24
@@ -80,7 +80,7 @@ def suspend(processes: Sequence[psutil.Process]) -> None:
 
 def is_training(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return "reproductions.train" in process.cmdline()
+        return "reproductions.execution.worker" in process.cmdline()
     return False
 
 
@@ -111,7 +111,7 @@ def child(
         asked.open() as lines,
         (shelves / "log").open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "reproductions.train", str(data), str(shelves), "{}"],
+            [sys.executable, "-m", "reproductions.execution.worker", str(data), str(shelves), "{}"],
             stdin=lines, stdout=subprocess.PIPE, stderr=log, text=True,
             env={**os.environ, **variables},
         ) as process,

@@ -16,10 +16,11 @@ import numpy as np
 sys.path.append(str(Path(__file__).parent))
 from processes import spec_for, trained
 
-from reproductions.batches import at_tier
-from reproductions.data import embedded
-from reproductions.environment import BACKENDS, code, environment
-from reproductions.tiers import TIERS
+from reproductions.data.cifar10 import embedded
+from reproductions.data.transforms import at_tier
+from reproductions.evidence.provenance import code, environment
+from reproductions.experiments.spec import BACKENDS
+from reproductions.experiments.tiers import TIERS
 
 KILLS = {"tensorflow": 34, "torch": 33, "jax": 33}
 # Kills of one run before it may end.

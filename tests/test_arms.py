@@ -8,10 +8,18 @@ import pytest
 
 from conftest import without_values
 from keras_ilsvrc import anatomy, cifar
-from reproductions.arms import ARMS, draws
 from reproductions.claims import after, degradation, googlenet_trained, normalization, vgg_trained
-from reproductions.networks import DRAWING, FORMS, GatedResNet, Jitter, Plain, Stacks, built
-from reproductions.tiers import TIERS
+from reproductions.experiments.arms import ARMS, draws
+from reproductions.experiments.tiers import TIERS
+from reproductions.workloads.training.networks import (
+    DRAWING,
+    FORMS,
+    GatedResNet,
+    Jitter,
+    Plain,
+    Stacks,
+    built,
+)
 
 BACKENDS = ("tensorflow", "torch", "jax")
 FILES = (degradation, vgg_trained, googlenet_trained, normalization, after)

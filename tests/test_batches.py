@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproductions.batches import augmented, cropped, flipped, order, shrunk, standardised
-from reproductions.recipes import RECIPES
-from reproductions.seeds import generator, word
+from reproductions.data.transforms import augmented, cropped, flipped, order, shrunk, standardised
+from reproductions.experiments.recipes import RECIPES
+from reproductions.experiments.seeds import generator, word
 
 seeds = st.integers(0, 2000)
 epochs = st.integers(0, 200)

@@ -10,14 +10,15 @@ import pytest
 import keras_ilsvrc
 import reproductions
 from keras_ilsvrc.blocks import branches, chain, conv, norm, relu, residual, under
-from reproductions.arithmetic import verdict
-from reproductions.backends import DATA_FORMATS
-from reproductions.checks import CHECKS, MEASURED, cases, sight
-from reproductions.checks.graphs import Walk, sentences, weight_layers, without_values
-from reproductions.checks.seconds import measured
+from reproductions.analysis.computed import verdict
 from reproductions.claims import CLAIMS
-from reproductions.records import Store
-from reproductions.spec import check_spec, group_of
+from reproductions.evidence.store import Store
+from reproductions.experiments.spec import check_spec, group_of
+from reproductions.workloads.backends import DATA_FORMATS
+from reproductions.workloads.checks import CHECKS, MEASURED, cases
+from reproductions.workloads.checks import receptive_field as sight
+from reproductions.workloads.checks.graphs import Walk, sentences, weight_layers, without_values
+from reproductions.workloads.checks.seconds import measured
 
 BACKEND = keras.backend.backend()
 COMMITTED = Store(Path(reproductions.__file__).parent / "records").read()

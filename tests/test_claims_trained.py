@@ -6,8 +6,8 @@ import pytest
 from test_arms import FILES, STATEMENTS
 
 from reproductions.claims import degradation, normalization
-from reproductions.metrics import METRICS
-from reproductions.tiers import TIERS
+from reproductions.experiments.metrics import METRICS
+from reproductions.experiments.tiers import TIERS
 
 CLAIMS = [claim for file in FILES for claim in file.CLAIMS]
 ORDER = dict(zip(("after", "before"), normalization.ORDER, strict=True))

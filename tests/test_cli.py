@@ -10,13 +10,14 @@ from processes import children_of, start, wait_for
 from rich.console import Console
 
 from conftest import ROOT, SMOKE, reproductions
-from reproductions.arms import ARMS
 from reproductions.claims import CLAIMS, FLAGSHIP
-from reproductions.environment import BACKENDS, installed_backends
-from reproductions.plan import checks
-from reproductions.progress import listener
-from reproductions.records import Store, new_record
-from reproductions.tiers import THREADS, TIERS
+from reproductions.cli.progress import listener
+from reproductions.evidence.store import Store, new_record
+from reproductions.execution.backends import installed_backends
+from reproductions.experiments.arms import ARMS
+from reproductions.experiments.planning import checks
+from reproductions.experiments.spec import BACKENDS
+from reproductions.experiments.tiers import THREADS, TIERS
 
 BACKEND = keras.backend.backend()
 once = pytest.mark.skipif(BACKEND != "torch", reason="what no backend changes is tested on one")

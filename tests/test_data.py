@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproductions import data as room
-from reproductions.batches import at_tier, standardised
-from reproductions.data import checked, defect, embedded, fingerprint, load
-from reproductions.environment import installed_backends
-from reproductions.errors import InputError
-from reproductions.tiers import TIERS
+from reproductions.data import cifar10 as room
+from reproductions.data.cifar10 import checked, defect, embedded, fingerprint, load
+from reproductions.data.transforms import at_tier, standardised
+from reproductions.evidence.errors import InputError
+from reproductions.execution.backends import installed_backends
+from reproductions.experiments.tiers import TIERS
 
 # A change of the embedded images retires their records: never edit it in passing.
 EMBEDDED = "3c0ecbcf43a8f0060506de0c45941ce220c165568670d2cdd5894c04bdf2f39e"
@@ -266,8 +266,8 @@ def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
     """Test accuracy: least squares on the pixels 15 %, ResNet-8 after 312 steps 95 to 96 %."""
     from keras.backend import backend
 
-    from reproductions.spec import spec_of
-    from reproductions.train import train
+    from reproductions.experiments.spec import spec_of
+    from reproductions.workloads.training.loop import train
 
     tier = replace(TIERS["laptop"], depths=((20, 8),))
     arrays = at_tier(generated, tier)

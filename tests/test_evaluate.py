@@ -16,10 +16,12 @@ from scipy import stats
 
 from conftest import missing
 from keras_ilsvrc import catalog, cifar, list_models, preprocess, pretrained
-from reproductions import evaluate as module
-from reproductions import pictures as room
-from reproductions.errors import InputError
-from reproductions.evaluate import Count, Pictures, View
+from reproductions.cli import evaluate as command
+from reproductions.data import images as room
+from reproductions.data.images import Pictures, View
+from reproductions.evidence.errors import InputError
+from reproductions.workloads import pretrained as module
+from reproductions.workloads.pretrained import Count
 
 BACKEND = keras.backend.backend()
 WHOLE = View(32, 32)
@@ -31,7 +33,7 @@ def run(*words):
     """The command as click runs it; what it refuses is raised."""
     runner = CliRunner(env={"COLUMNS": "200"})
     return runner.invoke(
-        module.evaluate, [*map(str, words)], standalone_mode=False, catch_exceptions=False
+        command.evaluate, [*map(str, words)], standalone_mode=False, catch_exceptions=False
     )
 
 
@@ -274,7 +276,7 @@ def words(name, source, crops, standard=True):
     view = room.view_of(name, source, pretrained.entry(name, source).contract, crops)
     pictures = Pictures("made", 1000, 4, lambda number: None, standard)
     figures = catalog.entry(name).errors
-    table = module.table("title", view, pictures, Count(4, 2, 1), figures)
+    table = command.table("title", view, pictures, Count(4, 2, 1), figures)
     shown, protocols = list(table.columns[0].cells)[1:], [f.protocol for f in figures]
     return dict(zip(protocols, shown, strict=True))
 

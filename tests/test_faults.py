@@ -34,11 +34,11 @@ from processes import (
 from rich.console import Console
 
 from conftest import SMOKE, reproductions
-from reproductions import run
-from reproductions.canonical import key_of
-from reproductions.progress import Plain
-from reproductions.records import Store
-from reproductions.run import Crew
+from reproductions.cli.progress import Plain
+from reproductions.evidence.canonical import key_of
+from reproductions.evidence.store import Store
+from reproductions.execution import scheduler
+from reproductions.execution.scheduler import Crew
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="faults are injected on PyTorch")
@@ -346,7 +346,7 @@ def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(
 
 
 def test_no_process_is_started_once_the_code_was_changed(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(run, "source", lambda: "another")
+    monkeypatch.setattr(scheduler, "source", lambda: "another")
     spec = spec_for(BACKEND)
     told = Told({key_of(spec): spec})
     with np.load(data) as arrays:

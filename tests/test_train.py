@@ -12,11 +12,16 @@ import keras
 import numpy as np
 import pytest
 
-from reproductions.backends import DATA_FORMATS, fed
-from reproductions.batches import Stream, at_tier, standardised
-from reproductions.data import embedded
-from reproductions.environment import threads_environment
-from reproductions.examination import (
+from reproductions.data.cifar10 import embedded
+from reproductions.data.stream import Stream
+from reproductions.data.transforms import at_tier, standardised
+from reproductions.execution.backends import threads_environment
+from reproductions.execution.local import Worker, kind_of
+from reproductions.experiments.recipes import RECIPES, Recipe
+from reproductions.experiments.spec import NUMERICS, spec_of
+from reproductions.experiments.tiers import TIERS
+from reproductions.workloads.backends import DATA_FORMATS, fed
+from reproductions.workloads.training.evaluation import (
     divergence,
     examination,
     examined,
@@ -25,15 +30,11 @@ from reproductions.examination import (
     predicted,
     rounded,
 )
-from reproductions.networks import built
-from reproductions.optimizer import SGD, Table, rates
-from reproductions.recipes import RECIPES, Recipe
-from reproductions.run import Worker, kind_of
-from reproductions.spec import NUMERICS, spec_of
-from reproductions.start import digest, initialise, untrained
-from reproductions.stretch import Progress
-from reproductions.tiers import TIERS
-from reproductions.train import examined_after, train
+from reproductions.workloads.training.initialization import digest, initialise, untrained
+from reproductions.workloads.training.loop import examined_after, train
+from reproductions.workloads.training.networks import built
+from reproductions.workloads.training.optimizer import SGD, Table, rates
+from reproductions.workloads.training.segment import Progress
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = {"name": "embedded", "version": "1", "sha256": "-"}

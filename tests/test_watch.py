@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from test_train import DATA, linear_model, relative
 
-from reproductions.backends import DATA_FORMATS
-from reproductions.batches import (
+from reproductions.claims import CLAIMS
+from reproductions.data.cifar10 import embedded
+from reproductions.data.transforms import (
     at_tier,
     drawn,
     occurrence,
@@ -20,16 +21,15 @@ from reproductions.batches import (
     scaled,
     standardised,
 )
-from reproductions.claims import CLAIMS
-from reproductions.data import embedded
-from reproductions.metrics import METRICS
-from reproductions.objective import HEAD_WEIGHT, weights
-from reproductions.recipes import RECIPES
-from reproductions.spec import spec_of
-from reproductions.start import compiled, initialise, untrained
-from reproductions.tiers import TIERS
-from reproductions.train import train
-from reproductions.watch import (
+from reproductions.experiments.metrics import METRICS
+from reproductions.experiments.recipes import RECIPES
+from reproductions.experiments.spec import spec_of
+from reproductions.experiments.tiers import TIERS
+from reproductions.workloads.backends import DATA_FORMATS
+from reproductions.workloads.training.initialization import compiled, initialise, untrained
+from reproductions.workloads.training.loop import train
+from reproductions.workloads.training.losses import HEAD_WEIGHT, weights
+from reproductions.workloads.training.probes import (
     BLOCKS,
     FIRST_MODULE,
     WATCHES,

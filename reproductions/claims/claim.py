@@ -49,7 +49,7 @@ class Trained:
     lower ones were seen before the rule was fixed. Only tiers in `decided_at` can decide, for the
     reason given. `held` is what the runs of all arms hold otherwise than their tier and its recipe,
     `level` the training loss that the metric is about, at each tier. The schedule peaks at `rate`;
-    with `rates` each arm has the best of these, chosen on seeds from 1000 on (see `sweep.py`).
+    with `rates` each arm has the best of these, chosen on seeds from 1000 on.
     `doubts` is what else could explain its verdict, beside the claim's. Of the `role` "opposite" a
     REPRODUCED speaks against the claim.
     """

@@ -1,4 +1,4 @@
-"""What the values of a check must be: data, which `judge.py` applies."""
+"""What the values of a check must be: data, which `analysis/computed.py` applies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

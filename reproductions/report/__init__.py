@@ -14,14 +14,16 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis import replications
+from ..analysis.findings import Finding, findings, judged, superseded
+from ..analysis.scope import caption, committed_verdict, describe_training, is_open
 from ..claims import CLAIMS
-from ..data import copy_note
-from ..files import write_over
-from ..findings import Finding, findings, judged, superseded
-from ..records import Record, Store
-from ..scope import caption, committed_verdict, describe_training, is_open
-from . import figures, repeats, view
-from .five import RESULTS
+from ..data.cifar10 import copy_note
+from ..evidence.files import write_over
+from ..evidence.store import Record, Store
+from . import figures, text
+from . import replication_text as again
+from .highlights import RESULTS
 
 FLAGSHIP = "degradation-difference"
 
@@ -58,17 +60,17 @@ def write(
         "REPORT.md": markdown("report.md.jinja", told, drawn),
         "FOUND.md": markdown("found.md.jinja", told, drawn),
     }
-    for name, text in texts.items():
-        write_over(folder / name, text.encode())
+    for name, content in texts.items():
+        write_over(folder / name, content.encode())
     return tuple(folder / name for name in texts)
 
 
 def folded(found: Sequence[Finding]) -> dict[str, Any]:
     """Statements and claims that have runs here, apart from those that have none."""
-    claims = view.by_claim(found)
+    claims = text.by_claim(found)
     with_runs = [(claim, rows) for claim, rows in claims if any(row.headline for row in rows)]
     return {
-        "rows": [finding for finding in view.by_word(found) if finding.headline],
+        "rows": [finding for finding in text.by_word(found) if finding.headline],
         "not_run": [finding for finding in found if not finding.headline],
         "claims": with_runs,
         "claims_not_run": [pair for pair in claims if pair not in with_runs],
@@ -81,7 +83,7 @@ def committed_text(finding: Finding, committed: Sequence[Finding]) -> str:
     if other is None or other.headline is None:
         return ""
     where = other.headline.group.tier
-    return f"committed records, {where} tier: {other.verdict.word}, {view.told_in_short(other)}"
+    return f"committed records, {where} tier: {other.verdict.word}, {text.told_in_short(other)}"
 
 
 def figure_caption(found: Sequence[Finding]) -> str:
@@ -110,30 +112,31 @@ def context(
     """What the templates are filled with."""
     groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
     old = superseded(CLAIMS.values(), records, explored)
-    made = repeats.repeats(found, second, anew, explored)
+    made = replications.repeats(found, second, anew, explored)
     return {
         "found": found,
         "results": RESULTS,
         "held": [result for result in RESULTS if result.holds(found, made)],
-        "rows": view.by_word(found),
-        "claims": view.by_claim(found),
+        "rows": text.by_word(found),
+        "claims": text.by_claim(found),
         "not_run": [],
         "claims_not_run": [],
         "figure_caption": figure_caption(found),
-        "counts": view.counts(found),
-        "chance": view.chance(found),
-        "adjusted": view.adjusted(found),
+        "counts": text.counts(found),
+        "chance": text.chance(found),
+        "adjusted": text.adjusted(found),
         "data": list({g.data_sha256: g.data for g in groups}.values()),
         "records": records,
         "explored": explored,
-        "repeats": repeats,
+        "replications": replications,
+        "again": again,
         "made": made,
         "superseded": old,
         "further": records.keys() - judged(found) - old.keys(),
         "others": others,
         "environments": known,
         "copy_note": copy_note,
-        "view": view,
+        "text": text,
     }
 
 

@@ -11,12 +11,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..arms import ARMS
+from ..analysis.findings import Finding, Runs
+from ..analysis.verdict import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from ..claims import Trained
-from ..findings import Finding, Runs
-from ..judge import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
-from ..metrics import METRICS
-from .view import by_claim, unit
+from ..experiments.arms import ARMS
+from ..experiments.metrics import METRICS
+from .text import by_claim, unit
 
 # Okabe and Ito's colours, told apart by colour-blind eyes.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproductions.arithmetic import digits, rounds_to, verdict
+from reproductions.analysis.computed import digits, rounds_to, verdict
+from reproductions.analysis.verdict import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 from reproductions.claims import CLAIMS
 from reproductions.claims.rules import Equal, Falling, Quicker, Rarer, Within
-from reproductions.judge import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 
 numbers = st.integers(0, 10**12)
 plain = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), min_size=1)

@@ -3,11 +3,11 @@
 import pytest
 
 from conftest import missing
-from reproductions.arms import ARMS
 from reproductions.claims import CLAIMS, FLAGSHIP, Computed, Trained
-from reproductions.metrics import METRICS
-from reproductions.plan import checks
-from reproductions.tiers import TIERS
+from reproductions.experiments.arms import ARMS
+from reproductions.experiments.metrics import METRICS
+from reproductions.experiments.planning import checks
+from reproductions.experiments.tiers import TIERS
 
 EVERY = list(CLAIMS.values())
 STATEMENTS = [(claim, statement) for claim in EVERY for statement in claim.statements]

@@ -9,17 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from reproductions.analysis.statistics import sign_flip_p
+from reproductions.analysis.trained import effect_range, judge
+from reproductions.analysis.verdict import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 from reproductions.claims import CLAIMS, Trained
-from reproductions.judge import (
-    CONTRADICTED,
-    INCONCLUSIVE,
-    NOT_RUN,
-    REPRODUCED,
-    effect_range,
-    judge,
-    sign_flip_p,
-)
-from reproductions.metrics import METRICS
+from reproductions.experiments.metrics import METRICS
 
 GREATER = Trained(
     name="error",

@@ -6,11 +6,18 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
 from reproductions.claims import CLAIMS
-from reproductions.pace import effort, known_anew, minutes, paced, paces, shortest_first
-from reproductions.plan import wanted
-from reproductions.records import COMMITTED, Store, new_record
-from reproductions.spec import spec_of
-from reproductions.tiers import TIERS
+from reproductions.evidence.store import COMMITTED, Store, new_record
+from reproductions.experiments.cost import (
+    effort,
+    known_anew,
+    minutes,
+    paced,
+    paces,
+    shortest_first,
+)
+from reproductions.experiments.planning import wanted
+from reproductions.experiments.spec import spec_of
+from reproductions.experiments.tiers import TIERS
 
 LAPTOP = TIERS["laptop"]
 

@@ -3,10 +3,10 @@
 import pytest
 from test_report import CIFAR, made
 
-from reproductions.plausibility import LEAST_ERROR, implausible
-from reproductions.records import COMMITTED, Store
-from reproductions.spec import spec_of
-from reproductions.tiers import TIERS
+from reproductions.analysis.plausibility import LEAST_ERROR, implausible
+from reproductions.evidence.store import COMMITTED, Store
+from reproductions.experiments.spec import spec_of
+from reproductions.experiments.tiers import TIERS
 
 
 def run(seed=3, error=0.5, data=CIFAR, weights=None, **circumstances):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reproductions.canonical import canonical, key_of
-from reproductions.environment import environment
-from reproductions.errors import InputError
-from reproductions.files import write_once
-from reproductions.records import Store, new_record, read_record
+from reproductions.evidence.canonical import canonical, key_of
+from reproductions.evidence.errors import InputError
+from reproductions.evidence.files import write_once
+from reproductions.evidence.provenance import environment
+from reproductions.evidence.store import Store, new_record, read_record
 
 CIRCUMSTANCES = {
     "commit": "c" * 40, "dirty": None, "environment": "e" * 64, "seconds": 2.5,

@@ -10,20 +10,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reproductions import report, second
-from reproductions.canonical import canonical, key_of
+from reproductions import report
+from reproductions.analysis.findings import findings, superseded
+from reproductions.analysis.replications import ANEW as ELSEWHERE
+from reproductions.analysis.replications import made_again, repeats
+from reproductions.analysis.statistics import holm
 from reproductions.claims import CLAIMS, FLAGSHIP
-from reproductions.environment import BACKENDS
-from reproductions.findings import findings, superseded
-from reproductions.judge import holm
-from reproductions.metrics import METRICS
-from reproductions.plan import wanted
-from reproductions.records import Store, new_record
+from reproductions.cli.console import found_of, like
+from reproductions.evidence.canonical import canonical, key_of
+from reproductions.evidence.store import Store, new_record
+from reproductions.experiments import replication
+from reproductions.experiments.metrics import METRICS
+from reproductions.experiments.planning import wanted
+from reproductions.experiments.spec import BACKENDS, Group, versions
 from reproductions.report.figures import curves_figure, inline
-from reproductions.report.five import RESULTS, digest
-from reproductions.report.repeats import repeats
-from reproductions.spec import Group, versions
-from reproductions.terminal import found_of, like
+from reproductions.report.highlights import RESULTS, digest
 
 ROOM = Path(report.__file__).parents[1]
 COMMITTED = Store(ROOM / "records")
@@ -145,8 +146,8 @@ def runs_and_again(claim, statement, backend="tensorflow"):
     """
     (finding,) = [f for f in FOUND if (f.claim.name, f.statement.name) == (claim, statement)]
     runs = next(r for r in finding.runs if str(r.group).startswith(f"laptop · {backend}"))
-    made = second.made_again(runs, SECOND, ANEW, EXPLORED)
-    return [runs, *(made[other] for other in (second.ANEW, *second.LOOKS) if other in made)]
+    made = made_again(runs, SECOND, ANEW, EXPLORED)
+    return [runs, *(made[other] for other in (ELSEWHERE, *replication.LOOKS) if other in made)]
 
 
 def watched(claim, statement, arm):

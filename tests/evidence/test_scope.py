@@ -6,12 +6,12 @@ import pytest
 from test_report import FLAGSHIP_CLAIMS, FOUND, folder_of
 
 from reproductions import report
+from reproductions.analysis.findings import findings
+from reproductions.analysis.replacement import replace_result
+from reproductions.analysis.scope import describe_training, reductions
+from reproductions.analysis.verdict import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 from reproductions.claims import CLAIMS
-from reproductions.findings import findings
-from reproductions.judge import CONTRADICTED, INCONCLUSIVE, REPRODUCED
-from reproductions.replacement import replace_result
-from reproductions.scope import describe_training, reductions
-from reproductions.tiers import TIERS
+from reproductions.experiments.tiers import TIERS
 
 
 @pytest.mark.parametrize("tier", TIERS)

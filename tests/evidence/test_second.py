@@ -5,13 +5,15 @@ anew.
 import pytest
 from test_report import group, made
 
+from reproductions.analysis import replications
+from reproductions.analysis.findings import Finding, findings, runs_in
+from reproductions.analysis.replications import ANEW
+from reproductions.analysis.verdict import CONTRADICTED, INCONCLUSIVE, REPRODUCED
 from reproductions.claims import CLAIMS
-from reproductions.findings import Finding, findings, runs_in
-from reproductions.judge import CONTRADICTED, INCONCLUSIVE, REPRODUCED
-from reproductions.plan import runs_of
-from reproductions.records import COMMITTED, Store
-from reproductions.report import repeats
-from reproductions.second import ANEW, FIRST, LOOKS, looks
+from reproductions.evidence.store import COMMITTED, Store
+from reproductions.experiments.planning import runs_of
+from reproductions.experiments.replication import FIRST, LOOKS, looks
+from reproductions.report import replication_text
 
 CLAIM = CLAIMS["degradation-plain"]
 STATEMENT = CLAIM.trained[0]
@@ -60,20 +62,22 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
             record = made(spec, error + (0.001 * seed % 0.002 if arm == "plain-56" else 0))
             records[record["key"]] = record
     finding = finding_of(judged_as(0.8))
-    made_again = repeats.repeats([finding], records, {}, {})
-    same, other = repeats.of(finding, made_again)
+    made_again = replications.repeats([finding], records, {}, {})
+    same, other = replications.of(finding, made_again)
     assert (same.other, same.words) == ("other seeds", ("REPRODUCED", "REPRODUCED"))
     assert (other.other, other.words) == (SLOWER, ("REPRODUCED", "CONTRADICTED"))
-    first, second = repeats.sentences(finding, made_again)
+    first, second = replication_text.sentences(finding, made_again)
     assert first.startswith("Again, other seeds (environment 0123456789): REPRODUCED, +30")
     assert second.startswith(f"Again, {SLOWER} (environment 0123456789): CONTRADICTED")
-    assert repeats.sentences(finding, made_again, other_word=True) == [second]
-    assert repeats.in_short(finding, made_again) == f"1 of 2 the same; {SLOWER}: CONTRADICTED"
+    assert replication_text.sentences(finding, made_again, other_word=True) == [second]
+    assert (
+        replication_text.in_short(finding, made_again) == f"1 of 2 the same; {SLOWER}: CONTRADICTED"
+    )
     one_arm = {k: r for k, r in records.items() if r["spec"]["arm"]["name"] == "plain-56"}
     for some in ({}, one_arm):
-        none = repeats.repeats([finding], some, {}, {})
-        assert repeats.sentences(finding, none) == []
-        assert repeats.in_short(finding, none) == ""
+        none = replications.repeats([finding], some, {}, {})
+        assert replication_text.sentences(finding, none) == []
+        assert replication_text.in_short(finding, none) == ""
 
 
 @pytest.mark.parametrize(
@@ -88,20 +92,23 @@ def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
 )
 def test_runs_made_anew_are_judged_by_the_same_rule_and_counted(deep, new, words):
     finding, anew = finding_of(judged_as(deep)), judged_as(new)
-    made_again = repeats.repeats([finding], {}, anew, {})
-    (repeat,) = repeats.of(finding, made_again)
+    made_again = replications.repeats([finding], {}, anew, {})
+    (repeat,) = replications.of(finding, made_again)
     assert (repeat.other, repeat.words) == (ANEW, words)
-    assert repeats.moved([finding], made_again) == [repeat] * (words[0] != words[1])
+    assert replications.moved([finding], made_again) == [repeat] * (words[0] != words[1])
     counted = {
         (here, there): number
-        for here, numbers in repeats.table([finding], made_again)
-        for there, number in zip(repeats.VERDICTS, numbers, strict=True)
+        for here, numbers in replications.table([finding], made_again)
+        for there, number in zip(replications.VERDICTS, numbers, strict=True)
         if number
     }
     assert counted == {words: 1}
     anew.popitem()
     for lacking in (anew, {}):
-        assert repeats.same_seeds([finding], repeats.repeats([finding], {}, lacking, {})) == []
+        assert (
+            replications.same_seeds([finding], replications.repeats([finding], {}, lacking, {}))
+            == []
+        )
 
 
 @pytest.mark.parametrize(("claim", "all_of_them", "counted"),
@@ -112,9 +119,9 @@ def test_what_could_hardly_move_and_what_is_told_twice_is_not_counted(claim, all
     """
     records, anew, explored = (Store(COMMITTED / name).read() for name in ("", "anew", "explored"))
     found = findings([CLAIMS[claim]], records, explored)
-    made_again = repeats.repeats(found, {}, anew, explored)
-    assert len(repeats.same_seeds(found, made_again)) == all_of_them
-    assert sum(sum(numbers) for _, numbers in repeats.table(found, made_again)) == counted
+    made_again = replications.repeats(found, {}, anew, explored)
+    assert len(replications.same_seeds(found, made_again)) == all_of_them
+    assert sum(sum(numbers) for _, numbers in replications.table(found, made_again)) == counted
 
 
 def test_what_runs_of_another_group_gave_again_is_told_by_its_name():
@@ -122,11 +129,11 @@ def test_what_runs_of_another_group_gave_again_is_told_by_its_name():
     night = runs_in(STATEMENT, group(tier="night"), judged_as(0.8, group(tier="night")), {})
     laptop = finding_of(judged_as(0.8)).runs[0]
     finding = Finding(CLAIM, STATEMENT, (night, laptop))
-    made_again = repeats.repeats([finding], {}, judged_as(0.3), {})
-    (told,) = repeats.sentences(finding, made_again)
+    made_again = replications.repeats([finding], {}, judged_as(0.3), {})
+    (told,) = replication_text.sentences(finding, made_again)
     assert told.startswith(f"Again, {ANEW} at laptop · torch · cifar10 (environment 0123456789)")
     assert "CONTRADICTED" in told
-    short = repeats.in_short(finding, made_again)
+    short = replication_text.in_short(finding, made_again)
     assert short == f"at laptop · torch · cifar10: 0 of 1 the same; {ANEW}: CONTRADICTED"
-    assert repeats.same_seeds([finding], made_again) == []
-    assert repeats.once([finding], made_again) == [CLAIM.name]
+    assert replications.same_seeds([finding], made_again) == []
+    assert replications.once([finding], made_again) == [CLAIM.name]

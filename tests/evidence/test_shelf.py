@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib import format as npy
 
-from reproductions.canonical import canonical, sha256
-from reproductions.checkpoint import Checkpoint, Shelf
-from reproductions.errors import InputError
+from reproductions.evidence.canonical import canonical, sha256
+from reproductions.evidence.errors import InputError
+from reproductions.workloads.training.checkpoints import Checkpoint, Shelf
 
 
 def shelf_of(folder, steps=(1,), key="k", around=None):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group
 
 from reproductions.claims import CLAIMS
-from reproductions.plan import runs_of
-from reproductions.sweep import GROWTH, SEEDS, exploration, rate_of, sweep, tidy
-from reproductions.tiers import TIERS
+from reproductions.experiments.exploration import GROWTH, SEEDS, exploration, rate_of, sweep, tidy
+from reproductions.experiments.planning import runs_of
+from reproductions.experiments.tiers import TIERS
 
 (FASTER,) = CLAIMS["bn-faster"].trained
 (GAP,) = CLAIMS["bn-regularises"].trained

@@ -1,6 +1,7 @@
 """Records that cannot be believed are named."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -10,15 +11,16 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
 from conftest import ROOT, reproductions
-from reproductions import environment, verify
-from reproductions.canonical import canonical
+from reproductions.analysis import audit
 from reproductions.claims import CLAIMS, FLAGSHIP
-from reproductions.environment import code
-from reproductions.plan import wanted
-from reproductions.records import COMMITTED, Store, new_record
-from reproductions.second import looks
-from reproductions.spec import spec_of
-from reproductions.tiers import TIERS
+from reproductions.evidence import provenance
+from reproductions.evidence.canonical import canonical
+from reproductions.evidence.provenance import PACKAGE, code, source
+from reproductions.evidence.store import COMMITTED, Store, new_record
+from reproductions.experiments.planning import wanted
+from reproductions.experiments.replication import looks
+from reproductions.experiments.spec import spec_of
+from reproductions.experiments.tiers import TIERS
 
 FLAGSHIP_CLAIMS = [CLAIMS[name] for name in FLAGSHIP]
 HEAD = code()["commit"]
@@ -45,7 +47,7 @@ def ended(spec, loss, around):
 
 
 def told(store, claims=FLAGSHIP_CLAIMS):
-    return list(verify.problems(claims, store.folder))
+    return list(audit.problems(claims, store.folder))
 
 
 def test_whole_records_of_this_commit_pass(tmp_path):
@@ -107,13 +109,13 @@ def test_rates_chosen_after_the_runs_are_named(tmp_path, monkeypatch):
         store.add(ended(spec, 1.0, around))
     claims = [CLAIMS["bn-faster"]]
     assert told(store, claims) == []
-    monkeypatch.setattr(verify, "explored_at", lambda commit, folder: set())
+    monkeypatch.setattr(audit, "explored_at", lambda commit, folder: set())
     (problem,) = told(store, claims)
     assert "were chosen by" in problem
 
 
 def test_where_no_git_is_that_is_all_that_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(verify, "git", lambda *words: b"")
+    monkeypatch.setattr(audit, "git", lambda *words: b"")
     (problem,) = told(store_of(tmp_path))
     assert "no git checkout" in problem
 
@@ -194,12 +196,12 @@ def test_the_command_says_which_and_exits_with_1(tmp_path):
 @pytest.mark.parametrize("commit", ["HEAD"])
 def test_rules_are_read_from_a_commit_s_own_code(commit):
     full = subprocess.run(["git", "rev-parse", commit], capture_output=True, text=True).stdout
-    rules = verify.rules_at(full.strip())
+    rules = audit.rules_at(full.strip())
     statement = CLAIMS["degradation-plain"].trained[0]
     assert rules["degradation-plain: training error"] == json.loads(
-        json.dumps(verify.rule(statement))
+        json.dumps(audit.rule(statement))
     )
-    assert verify.rules_at("0" * 40) == {}
+    assert audit.rules_at("0" * 40) == {}
 
 
 def test_a_folder_s_explorations_in_a_commit_are_found_however_it_is_named(monkeypatch):
@@ -209,8 +211,8 @@ def test_a_folder_s_explorations_in_a_commit_are_found_however_it_is_named(monke
         ["git", "rev-list", "--max-parents=0", "HEAD"], capture_output=True, text=True
     ).stdout.split()[0]
     for folder in (COMMITTED, COMMITTED.relative_to(ROOT)):
-        assert verify.explored_at(HEAD, folder) == verify.explored_at(HEAD, COMMITTED) != set()
-        assert first == HEAD or verify.explored_at(first, folder) == set()  # HEAD: a shallow clone
+        assert audit.explored_at(HEAD, folder) == audit.explored_at(HEAD, COMMITTED) != set()
+        assert first == HEAD or audit.explored_at(first, folder) == set()  # HEAD: a shallow clone
 
 
 def test_a_judged_run_is_no_second_look_at_itself(tmp_path):
@@ -230,7 +232,7 @@ def test_what_is_no_code_does_not_make_a_tree_dirty(tmp_path, monkeypatch):
     def git(*words):
         return subprocess.run(["git", "-C", tmp_path, *words], capture_output=True).stdout
 
-    monkeypatch.setattr(environment, "git", git)
+    monkeypatch.setattr(provenance, "git", git)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "record.json").write_text("{}")
     (tmp_path / "README.md").write_text("")
@@ -240,3 +242,20 @@ def test_what_is_no_code_does_not_make_a_tree_dirty(tmp_path, monkeypatch):
         states.append(code()["dirty"])
     assert states[0] is None
     assert len({*states}) == 3
+
+
+def test_the_digest_of_the_code_is_of_every_file_of_both_packages(tmp_path, monkeypatch):
+    """However deep a module lies: the guard of checkpoints rests on this."""
+    copy = tmp_path / "reproductions"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("records", "figures", "*cache*"))
+    assert source() != ""
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
+    unchanged = source()
+    files = sorted(copy.rglob("*.py"))
+    assert len(files) == len(list(PACKAGE.rglob("*.py"))) > 80
+    for path in files:
+        text = path.read_bytes()
+        path.write_bytes(text + b"#")
+        assert source() != unchanged, path
+        path.write_bytes(text)
+    assert source() == unchanged

@@ -1,0 +1,165 @@
+"""What the verbs of the command line are about: which claims, at what budget, on what data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..claims import CLAIMS, FLAGSHIP, Claim, Trained
+from ..data.cifar10 import CHOICES, copy_note, load, why_embedded
+from ..data.transforms import at_tier
+from ..evidence.canonical import key_of
+from ..evidence.errors import InputError
+from ..evidence.provenance import available_cores
+from ..evidence.store import explored_in
+from ..execution.backends import choose_backend
+from ..experiments.exploration import exploration
+from ..experiments.planning import checks, wanted
+from ..experiments.replication import looks
+from ..experiments.spec import BACKENDS, Group, Spec
+from ..experiments.tiers import TIERS
+from .console import say
+
+folder = click.Path(file_okay=False, path_type=Path)
+records_option = click.option(
+    "--records", type=folder, default="runs", show_default=True, help="The folder of records."
+)
+
+
+class ClaimName(click.ParamType):
+    """The name of a claim; of a wrong one the closest are told."""
+
+    name = "claim"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        if value not in CLAIMS:
+            closest = ", ".join(get_close_matches(value, CLAIMS, cutoff=0))
+            self.fail(f"there is no claim {value!r}; the closest: {closest} (`list` has all).")
+        return value
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The runs that `plan` and `run` are about."""
+
+    claims: tuple[str, ...]
+    every: bool
+    untrained: bool
+    tier: str
+    backend: str
+    seeds: int | None
+    jobs: int
+    data: str
+    records: Path
+    arrays: dict[str, Any] = field(default_factory=dict)
+    identity: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> list[Claim]:
+        """The claims: those named, all, or the flagship's."""
+        every = CLAIMS if self.every or self.untrained else FLAGSHIP
+        return [CLAIMS[name] for name in self.claims or every]
+
+    @property
+    def statements(self) -> list[Trained]:
+        """Those of the claims that need training, and have seeds at the tier."""
+        if self.untrained:
+            return []
+        return [s for claim in self.judged for s in claim.trained if self.tier in s.seeds]
+
+    def load(self) -> None:
+        """The data, where some statement needs them."""
+        if not self.statements:
+            return
+        data = load(self.data, TIERS[self.tier])
+        self.identity.update(data.identity())
+        if data.name == "embedded" and self.data == "auto" and self.tier != "smoke":
+            say(why_embedded())
+        told = self.identity["sha256"][:16]
+        say(f"Data: {data.name} {data.version}, {told}. {copy_note(self.identity)}")
+        self.arrays.update(at_tier(data, TIERS[self.tier]))
+
+    def runs(self) -> dict[str, Spec]:
+        """What is wanted, by key: checks, then training, whose data are loaded."""
+        return checks(self.judged, self.backend) | self.training()
+
+    def training(self) -> dict[str, Spec]:
+        """The training that is wanted, by key."""
+        if not self.statements:
+            return {}
+        explored, n = explored_in(self.records), self.seeds
+        more = (lambda statement: range(statement.first, statement.first + n)) if n else None
+        return wanted(self.judged, self.group, explored, more)
+
+    @property
+    def group(self) -> Group:
+        """Of the runs; the data must be loaded."""
+        data = {f"data_{name}": value for name, value in self.identity.items()}
+        return Group(self.backend, self.tier, **data)
+
+    def second_looks(self) -> dict[str, Spec]:
+        """The runs of second looks, by key."""
+        explored = explored_in(self.records)
+        found = (looks(statement, self.group, explored) for statement in self.statements)
+        specs = (spec for by_look in found for look in by_look.values() for spec in look.values())
+        return {key_of(spec): spec for spec in specs}
+
+    def explorations(self) -> dict[str, Spec]:
+        """What is to be explored next, by key."""
+        explored = explored_in(self.records)
+        runs: dict[str, Spec] = {}
+        for statement in self.statements:
+            runs |= exploration(statement, self.group, explored)
+        return {key: spec for key, spec in runs.items() if key not in explored}
+
+
+def choosing_runs(verb: Callable) -> Callable:
+    """The arguments by which `plan` and `run` choose runs, and the backend for this process; the
+    verb's own are left to it.
+    """
+
+    @wraps(verb)
+    def chosen(backend: str | None, **options: Any) -> None:
+        if options["every"] and options["claims"]:
+            raise InputError("--all means every claim: name claims, or say --all, but not both.")
+        own = {name: options.pop(name) for name in signature(verb).parameters if name in options}
+        verb(Chosen(backend=choose_backend(backend), **options), **own)
+
+    for decorate in reversed((
+        click.argument("claims", nargs=-1, type=ClaimName(), metavar="[CLAIM]..."),
+        click.option("--all", "every", is_flag=True, help="All claims."),
+        click.option(
+            "--untrained", is_flag=True, help="Only what needs no training; of all claims, if none."
+        ),
+        click.option(
+            "--tier", type=click.Choice(list(TIERS)), default="laptop", show_default=True,
+            help="The budget of training; see `list`.",
+        ),
+        click.option(
+            "--backend", type=click.Choice(BACKENDS),
+            help="The Keras backend; default: KERAS_BACKEND, else the first that is installed.",
+        ),
+        click.option(
+            "--seeds", type=click.IntRange(1),
+            help="Train N seeds; default: as many as the claims judge at the tier.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1), default=lambda: min(available_cores(), 4),
+            help="Runs side by side, sharing the cores; default: one a core, at most 4.",
+        ),
+        click.option(
+            "--data", type=click.Choice(CHOICES), default="auto", show_default=True,
+            help="auto: CIFAR-10 where it is prepared or its site answers; else, at the laptop "
+            "tier, the embedded images, which the smoke tier always uses.",
+        ),
+        records_option,
+    )):  # fmt: skip
+        chosen = decorate(chosen)
+    return chosen

@@ -1,0 +1,1 @@
+"""What runs leave on disk: records, their keys, whole files, and where they were made."""

@@ -1,0 +1,1 @@
+"""Specs to records: where and when runs are made."""

@@ -1,0 +1,1 @@
+"""Which runs settle a claim: arms, recipes, tiers, metrics, and the plans made of them."""

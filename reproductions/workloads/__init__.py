@@ -1,0 +1,1 @@
+"""What a worker computes: training, checks, and the errors of trained weights."""

@@ -1,0 +1,1 @@
+"""Training one network: a spec and arrays to curves."""

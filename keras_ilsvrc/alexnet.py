@@ -50,7 +50,19 @@ def convolution(name: str, filters: int, kernel: int, stride: int, groups: int, 
 
 def overlapping_pool(name: str) -> Block:
     """Section 3.4: 3x3 windows, 2 pixels apart."""
-    return max_pool(3, 2, name=name, padding="valid")
+    return max_pool(3, 2, name=name)
+
+
+# The windows of the pools lie inside the image.
+INSIDE = Rule("max_pool", {"padding": "valid"})
+
+Order = Literal["before pooling", "after pooling"]
+
+
+def pooled(number: int, pool: Block, order: Order) -> Block:
+    """Pooling and response normalization, which comes first in one order and last in the other."""
+    normalized = lrn(name=f"norm{number}")
+    return chain(normalized, pool) if order == "before pooling" else chain(pool, normalized)
 
 
 def fully_connected(rate: float, units: int = 4096, bias: int = 0, first: int = 6) -> Block:
@@ -64,26 +76,30 @@ def fully_connected(rate: float, units: int = 4096, bias: int = 0, first: int = 
     )  # fmt: skip
 
 
-def two_towers(rate: float) -> Network:
+def two_towers(rate: float, order: Order) -> Network:
     """Figure 2: each half of conv2, conv4 and conv5 sees the half of the maps on its own GPU."""
     one, two, three, four, five = (convolution(n, *row) for n, row in TWO_TOWERS.items())
     body = chain(
-        one, lrn(name="norm1"), overlapping_pool("pool1"),
-        two, lrn(name="norm2"), overlapping_pool("pool2"),
+        one, pooled(1, overlapping_pool("pool1"), order),
+        two, pooled(2, overlapping_pool("pool2"), order),
         three, four, five, overlapping_pool("pool5"),
     )  # fmt: skip
-    return Network(body, fully_connected(rate, bias=1), rules=gaussian(), size=227, least=67)
+    rules = *gaussian(), INSIDE
+    return Network(body, fully_connected(rate, bias=1), rules=rules, size=227, least=67)
 
 
-def one_tower(rate: float) -> Network:
+def one_tower(rate: float, order: Order) -> Network:
     """One GPU: fewer filters, no groups, no response normalization; 224 + 4 pixels."""
+    if order != "before pooling":
+        raise ValueError(f"one tower has no response normalization: normalize={order!r} needs two.")
     one, two, three, four, five = (convolution(n, *row) for n, row in ONE_TOWER.items())
     body = chain(
         under("conv1", pad(5)), one, overlapping_pool("pool1"),
         two, overlapping_pool("pool2"),
         three, four, five, overlapping_pool("pool5"),
     )  # fmt: skip
-    return Network(body, fully_connected(rate), rules=gaussian(), size=224, least=63)
+    rules = *gaussian(), INSIDE
+    return Network(body, fully_connected(rate), rules=rules, size=224, least=63)
 
 
 TOWERS = {2: two_towers, 1: one_tower}
@@ -96,10 +112,16 @@ TOWERS = {2: two_towers, 1: one_tower}
     size="227 x 227 x 3 (one tower: 224)",
 )
 def AlexNet(
-    *, towers: Literal[2, 1] = 2, dropout: float = 0.5, **arguments: Unpack[Arguments]
+    *,
+    towers: Literal[2, 1] = 2,
+    normalize: Order = "before pooling",
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
 ) -> Network:
     """towers: 2 (the paper's two GPUs as convolutions in two groups, with local response
         normalization), or 1 (arXiv:1404.5997).
+    normalize: where response normalization stands: "before pooling" (the paper), or "after
+        pooling" (CaffeNet, the network that Caffe's authors trained first).
     dropout: after each of the two fully connected layers.
     """
-    return TOWERS[towers](dropout)
+    return TOWERS[towers](dropout, normalize)

@@ -181,11 +181,12 @@ def conv(
         options = given("conv", name, arguments)
         padding = options.pop("padding")
         size = options.pop("kernel_size", kernel_size)  # a zoo may have another one
+        number = options.pop("filters", filters)
         if padding == "symmetric" and stride > 1:
             x, padding = pad(size, options.get("dilation_rate", 1))(x), "valid"
         elif padding == "symmetric":
             padding = "same"
-        return layers.Conv2D(filters, size, stride, padding, name=named(name), **options)(x)
+        return layers.Conv2D(number, size, stride, padding, name=named(name), **options)(x)
 
     return apply
 
@@ -385,9 +386,13 @@ def dense(
     **arguments: Any,
 ) -> Block:
     """x -> activation(W x + b); `arguments` are those of keras.layers.Dense."""
-    return lambda x: layers.Dense(
-        units, activation, name=named(name), **given("dense", name, arguments)
-    )(x)
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        options = given("dense", name, arguments)
+        number = options.pop("units", units)  # a zoo may have another one
+        return layers.Dense(number, activation, name=named(name), **options)(x)
+
+    return apply
 
 
 def classifier(

@@ -210,6 +210,8 @@ BN = {"normalization": "batch"}
 
 IMAGENET: tuple[Row, ...] = (
     ("alexnet",      alexnet.AlexNet, {},                  ALEXNET,    60_965_224,    724_406_816),
+    ("caffenet",     alexnet.AlexNet, {"normalize": "after pooling"},
+                                                           ALEXNET,    60_965_224,    724_406_816),
     ("alexnet_owt",  alexnet.AlexNet, {"towers": 1},       ONE_TOWER,  61_100_840,    714_188_480),
     ("zfnet",        zfnet.ZFNet,     {},                  ZFNET,      62_357_608,  1_168_032_896),
 
@@ -225,7 +227,7 @@ IMAGENET: tuple[Row, ...] = (
     ("vgg19_bn",     vgg.VGG19,       BN,                  VGG,       143_678_248, 19_632_062_464),
 
     ("googlenet",    inception_v1.GoogLeNet,   {}, INCEPTION_V1,        6_998_552,  1_582_671_872),
-    ("inception_v2", inception_v2.InceptionV2, {}, INCEPTION_V2,       11_295_240,  2_032_600_064),
+    ("inception_v2", inception_v2.InceptionV2, {}, INCEPTION_V2,       11_194_984,  2_018_851_840),
     ("inception_v3", inception_v3.InceptionV3, {}, INCEPTION_V3,       23_834_568,  5_713_216_096),
     ("inception_v4", inception_v4.InceptionV4, {}, INCEPTION_V4,       42_679_816, 12_253_974_624),
     ("inception_resnet_v1", inception_v4.InceptionResNetV1,
@@ -303,6 +305,7 @@ CIFAR: tuple[Row, ...] = (
 # Height and width of the images: 224 on ImageNet, 32 on CIFAR, but for these.
 SIZES = {
     "alexnet":             227,
+    "caffenet":            227,
     "inception_v3":        299,
     "inception_v4":        299,
     "inception_resnet_v1": 299,

@@ -167,7 +167,8 @@ def DenseNet(
     composite = (densenet.bottleneck if bottleneck else densenet.simple)(growth, dropout)
     blocks = densenet.dense_blocks((layers,) * 3, composite, compression, dropout)
     body = chain(under("conv1", conv(maps, 3)), blocks)
-    return Network(body, size=32, least=4, name=f"cifar_densenet{kind}{depth}")
+    rules = (densenet.INSIDE,)
+    return Network(body, rules=rules, size=32, least=4, name=f"cifar_densenet{kind}{depth}")
 
 
 def dense_layers(depth: int, per_layer: int) -> int:

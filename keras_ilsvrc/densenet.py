@@ -11,6 +11,7 @@ from keras import KerasTensor
 from .assembly import Arguments, Network, builder, family
 from .blocks import (
     Block,
+    Rule,
     avg_pool,
     branches,
     chain,
@@ -64,9 +65,13 @@ def transition(compression: float, rate: float) -> Block:
         maps = floor(compression * channels(x))
         if maps < 1:
             raise ValueError(f"compression {compression} leaves none of {channels(x)} maps.")
-        return chain(activation(), conv(maps, 1), dropout(rate), avg_pool(2, 2, padding="valid"))(x)
+        return chain(activation(), conv(maps, 1), dropout(rate), avg_pool(2, 2))(x)
 
     return apply
+
+
+# Windows of transitions lie inside the image.
+INSIDE = Rule("avg_pool", {"padding": "valid"})
 
 
 def dense_blocks(layers: Sequence[int], composite: Block, compression: float, rate: float) -> Block:
@@ -87,7 +92,7 @@ def stem(maps: int) -> Block:
 def imagenet(depth: int, growth: int, rate: float) -> Network:
     """A column of table 1: DenseNet-BC, whose transitions keep half of the maps."""
     blocks = dense_blocks(TABLE_1[depth], bottleneck(growth, rate), 0.5, rate)
-    return Network(chain(stem(2 * growth), blocks))
+    return Network(chain(stem(2 * growth), blocks), rules=(INSIDE,))
 
 
 @family("DenseNet{}", "DenseNet-{} of arXiv:1608.06993, table 1.", "densenet{}")

@@ -1,7 +1,7 @@
 """S. Ioffe, C. Szegedy: Batch Normalization, arXiv:1502.03167 (BN-Inception).
 
-The table is that of the network released in Caffe; the paper's figure 5 prints slightly different
-numbers for 4c and 4d, and its 13.6 million parameters are not reached by either.
+The table is figure 5 of the paper. The network that was released in Caffe projects the pools of 4c
+and 4d to 128 maps, not 96; the paper's 13.6 million parameters are not reached by either.
 """
 
 from collections.abc import Callable
@@ -35,22 +35,25 @@ class Row(NamedTuple):
     proj: int
 
 
-# columns: #1x1, #3x3 reduce, #3x3, #double 3x3 reduce, #double 3x3, pool, pool proj
+# Figure 5. columns: #1x1, #3x3 reduce, #3x3, #double 3x3 reduce, #double 3x3, pool, pool proj
 TABLE = {
     "3a": Row( 64,  64,  64,  64,  96, avg_pool,  32),
     "3b": Row( 64,  64,  96,  64,  96, avg_pool,  64),
     "3c": Row(  0, 128, 160,  64,  96, max_pool,   0),
     "4a": Row(224,  64,  96,  96, 128, avg_pool, 128),
     "4b": Row(192,  96, 128,  96, 128, avg_pool, 128),
-    "4c": Row(160, 128, 160, 128, 160, avg_pool, 128),
-    "4d": Row( 96, 128, 192, 160, 192, avg_pool, 128),
+    "4c": Row(160, 128, 160, 128, 160, avg_pool,  96),
+    "4d": Row( 96, 128, 192, 160, 192, avg_pool,  96),
     "4e": Row(  0, 128, 192, 192, 256, max_pool,   0),
     "5a": Row(352, 192, 320, 160, 224, avg_pool, 128),
     "5b": Row(352, 192, 320, 192, 224, max_pool, 128),
 }  # fmt: skip
 
-# As released: max-pools round sizes up, average pools count the zeros around the image.
+# What the figure leaves open, as released: max-pools round sizes up, average pools count the zeros
+# around the image.
 RULES = (Rule("max_pool", {"padding": "ceil"}), Rule("avg_pool", {"padding": "zeros"}))
+# The table of the released network.
+RELEASED = (Rule("conv", {"filters": 128}, "*inception_4[cd]_pool_proj_conv"),)
 
 
 def unit(name: str, filters: int, kernel: int, stride: int = 1) -> Block:
@@ -85,4 +88,4 @@ def body(after: Block = identity) -> Block:
 
 @builder("InceptionV2", "Inception v2 (BN-Inception), arXiv:1502.03167.", "inception_v2")
 def InceptionV2(**arguments: Unpack[Arguments]) -> Network:
-    return Network(body(), rules=(Rule("conv", {"use_bias": True}), *RULES))
+    return Network(body(), rules=RULES)

@@ -107,10 +107,11 @@ def SEResNeXt50(
 
 @builder("SEInceptionV2", "SE-BN-Inception of arXiv:1709.01507, table 2.", "se_inception_v2")
 def SEInceptionV2(*, se_ratio: int | None = 16, **arguments: Unpack[Arguments]) -> Network:
-    """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates. Unlike
-    InceptionV2's, the convolutions have no biases, as released.
+    """se_ratio: the gates have 1 / se_ratio as many units as channels; None: no gates. The modules
+    are those of the released Inception v2, which differ from figure 5 of arXiv:1502.03167.
     """
-    return Network(inception_v2.body(squeeze_excite(se_ratio)), rules=inception_v2.RULES)
+    rules = *inception_v2.RULES, *inception_v2.RELEASED
+    return Network(inception_v2.body(squeeze_excite(se_ratio)), rules=rules)
 
 
 # --- SENet-154 (appendix): the challenge's winner of 2017 --------------------------------------

@@ -6,9 +6,11 @@ AlexNet with smaller filters and a smaller stride in its first layers (figure 3)
 
 from typing import Unpack
 
-from .alexnet import fully_connected, gaussian
+from keras import KerasTensor
+
+from .alexnet import Order, fully_connected, gaussian, pooled
 from .assembly import Arguments, Network, builder
-from .blocks import Block, chain, conv, lrn, max_pool, pad, under
+from .blocks import Block, Rule, chain, conv, given, max_pool, pad, under
 
 # Figure 3. columns: filters, kernel, stride -> side
 FIGURE_3 = {
@@ -28,18 +30,39 @@ def convolution(name: str, filters: int, kernel: int, stride: int) -> Block:
     )
 
 
-def body() -> Block:
-    """110 pixels from 224 need one pixel of padding; 55 from 110 a window over the edge."""
+# 55 pixels from 110 need a window over the edge, and so do 13 from 26; 6 from 13 do not.
+POOLS = (
+    Rule("max_pool", {"padding": "same"}, "*pool[12]"),
+    Rule("max_pool", {"padding": "valid"}, "*pool5"),
+)
+
+
+def padded(x: KerasTensor) -> KerasTensor:
+    """110 pixels from 224 need one pixel of padding; a source's form may leave it out."""
+    absent = given("pad", "conv1_pad", {}).get("absent", False)
+    return x if absent else under("conv1", pad(3))(x)
+
+
+def body(order: Order) -> Block:
     one, two, three, four, five = (convolution(n, *row) for n, row in FIGURE_3.items())
     return chain(
-        under("conv1", pad(3)),
-        one, max_pool(3, 2, name="pool1", padding="same"), lrn(name="norm1"),
-        two, max_pool(3, 2, name="pool2", padding="same"), lrn(name="norm2"),
-        three, four, five, max_pool(3, 2, name="pool5", padding="valid"),
+        padded,
+        one, pooled(1, max_pool(3, 2, name="pool1"), order),
+        two, pooled(2, max_pool(3, 2, name="pool2"), order),
+        three, four, five, max_pool(3, 2, name="pool5"),
     )  # fmt: skip
 
 
 @builder("ZFNet", "ZFNet, arXiv:1311.2901, figure 3.", "zfnet")
-def ZFNet(*, dropout: float = 0.5, **arguments: Unpack[Arguments]) -> Network:
-    """dropout: after each of the two fully connected layers."""
-    return Network(body(), fully_connected(dropout), rules=gaussian(), least=53)
+def ZFNet(
+    *,
+    normalize: Order = "after pooling",
+    dropout: float = 0.5,
+    **arguments: Unpack[Arguments],
+) -> Network:
+    """normalize: where response normalization stands: "after pooling" (the paper, figure 3), or
+        "before pooling" (as in AlexNet).
+    dropout: after each of the two fully connected layers.
+    """
+    rules = *gaussian(), *POOLS
+    return Network(body(normalize), fully_connected(dropout), rules=rules, least=53)

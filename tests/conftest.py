@@ -27,6 +27,11 @@ def without_values(build, *arguments, **options):
     return graphs.without_values(build, *arguments, **options)
 
 
+def apart(a, b):
+    """The largest difference over the largest value."""
+    return abs(a - b).max() / abs(a).max()
+
+
 def missing(what, module=False):
     """Skip the test, or module, saying what is missing here; where nothing may be, fail it."""
     if "NOTHING_MISSING" in os.environ:

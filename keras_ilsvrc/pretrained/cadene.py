@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .. import inception_v2
 from ..blocks import Rule
 from .dialect import Contract, Dialect, File, Names
 from .torchvision import HALF, IMAGENET_MEAN, IMAGENET_STD, layers
@@ -103,6 +104,7 @@ def se_resnet(name: str, digest: str, **options: Any) -> Dialect:
 DIALECTS: dict[str, Dialect] = {
     "inception_v2": Dialect(
         Contract((104, 117, 128), (1, 1, 1), 1, "BGR", 224, 256),
+        (Rule("conv", {"use_bias": True}), *inception_v2.RELEASED),
         names=BN_INCEPTION,
         file=released("bn_inception", "52deb4733"),
     ),

@@ -17,27 +17,34 @@ import h5py
 import numpy as np
 import safetensors
 
+from .caffe_files import caffe_file
 from .contents import Contents, FaultError, T, Tensor, unique
+from .onnx_files import onnx_file
 from .pickled import archived, unzipped
 from .report import LoadError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 PYTORCH_UNZIPPED = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-KINDS = "HDF5 (.h5, .weights.h5), .keras, .safetensors, or PyTorch's (.pth, .pt, .th)"
+KINDS = "HDF5 (.h5, .weights.h5), .keras, .safetensors, PyTorch's (.pth, .pt, .th), .onnx, or .caffemodel"
+
+# Kinds that are told by the end of their name.
+OTHERS = {".onnx": onnx_file, ".caffemodel": caffe_file}
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Contents]:
-    """The contents of a weights file of whatever kind, told by its first bytes.
+    """The contents of a weights file of whatever kind, told by its first bytes, or, of
+    those that have no first bytes of their own, by the end of its name.
 
     Raises:
+        ModuleNotFoundError: it is of a kind that needs an optional package; the message says which.
         LoadError: it is damaged, or of another kind, or holds what is not data. So does reading a
             tensor inside the context.
     """
     try:
         with path.open("rb") as file, ExitStack() as stack:
-            contents = sound(lambda: reader(file.read(16))(path, stack))
+            contents = sound(lambda: reader(file.read(16), path.suffix)(path, stack))
             tensors = {
                 name: Tensor(tensor.shape, partial(sound, tensor.read))
                 for name, tensor in contents.tensors.items()
@@ -51,14 +58,14 @@ def sound(read: Callable[[], T]) -> T:
     """What `read` gives; a damaged file can raise anything."""
     try:
         return read()
-    except FaultError:
+    except (FaultError, ModuleNotFoundError):
         raise
     except Exception as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FaultError(f"is damaged or is none of weights: {words}") from error
 
 
-def reader(head: bytes) -> Callable[[Path, ExitStack], Contents]:
+def reader(head: bytes, suffix: str) -> Callable[[Path, ExitStack], Contents]:
     if head.startswith(HDF5):
         return lambda path, stack: hdf5(stack.enter_context(h5py.File(path, "r")))
     if head.startswith(ZIP):
@@ -67,6 +74,8 @@ def reader(head: bytes) -> Callable[[Path, ExitStack], Contents]:
         return unzipped
     if len(head) > 8 and head[8:9] == b"{":
         return tensors_file
+    if suffix in OTHERS:
+        return OTHERS[suffix]
     raise FaultError(f"is of no known kind of weights: {KINDS}.")
 
 

@@ -12,7 +12,7 @@ from ..assembly import Builder, image_shape
 from ..blocks import rules
 from ..catalog import ENTRIES, WEIGHTS, Entry
 from ..catalog import entry as catalog_entry
-from . import cadene, cifar, keras_applications, qubvel, timm, torchvision
+from . import cadene, caffe, cifar, keras_applications, msra, onnx_zoo, qubvel, timm, torchvision
 from .dialect import Contract, Dialect
 from .preprocessing import scale, scaled
 
@@ -23,6 +23,9 @@ SOURCES: dict[str, Mapping[str, Dialect]] = {
     "cadene": cadene.DIALECTS,
     "timm": timm.DIALECTS,
     "qubvel": qubvel.DIALECTS,
+    "caffe": caffe.DIALECTS,
+    "msra": msra.DIALECTS,
+    "onnx": onnx_zoo.DIALECTS,
     "cifar": cifar.DIALECTS,
 }
 WEIGHTS |= {
@@ -35,6 +38,9 @@ OWN: dict[str, Mapping[str, str]] = {
     "cadene": cadene.OWN,
     "timm": timm.OWN,
     "qubvel": qubvel.OWN,
+    "caffe": caffe.OWN,
+    "msra": msra.OWN,
+    "onnx": onnx_zoo.OWN,
     "cifar": cifar.OWN,
 }
 
@@ -152,6 +158,10 @@ def build(
     if include_preprocessing:
         options = with_scaled_images(found, dialect, options)
     options = {**found.options, **dialect.options, **options}
+    size = dialect.contract.size
+    if size != found.input_size and options.get("include_top", True):
+        if options.get("input_tensor") is None and options.get("input_shape") is None:
+            options["input_shape"] = image_shape(size)
     # In a context of its own: rules and scopes around it would change the form.
     model = Context().run(built, found.builder, dialect, options)
     FORMS[model] = Form(found.name, source, include_preprocessing)
@@ -182,7 +192,7 @@ def with_scaled_images(found: Entry, dialect: Dialect, options: dict[str, Any]) 
     pixels = options.pop("input_tensor", None)
     shape = options.pop("input_shape", None)
     if pixels is None:
-        size = found.input_size if options.get("include_top", True) else None
+        size = dialect.contract.size if options.get("include_top", True) else None
         pixels = keras.Input(shape or image_shape(size))
     return {**options, "input_tensor": scaled(dialect.contract)(pixels)}
 

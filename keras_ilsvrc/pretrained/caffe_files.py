@@ -1,7 +1,7 @@
 """Caffe's .caffemodel files: of a network, the layers that have weights, in PyTorch's layout.
 
-Read through the `protobuf` runtime, of whose messages those few fields are described here that say
-where weights belong: of Caffe's layers (`layer`), of those before 2014 (`layers`), and of the first.
+Read through the `protobuf` runtime. Of Caffe's messages those few fields are described here that
+say where weights belong: of its layers (`layer`), of the older ones (`layers`), and of the first.
 """
 
 from collections.abc import Iterator
@@ -142,7 +142,7 @@ def weights(module: str, kind: str, blobs: list[Tensor]) -> Iterator[tuple[str, 
 
 
 def statistics(module: str, blobs: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Caffe keeps sums, and in a third blob what they are to be divided by; 0: nothing was summed."""
+    """Caffe keeps sums, and in a third blob what they are divided by; 0: nothing was summed."""
     if len(blobs) != 3 or prod(blobs[2].shape) != 1:
         raise FaultError(f"has no mean, variance and factor for {module!r}.")
     factor = float(blobs[2].read().reshape(()))

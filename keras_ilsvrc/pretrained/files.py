@@ -26,7 +26,10 @@ from .report import LoadError
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 PYTORCH_UNZIPPED = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-KINDS = "HDF5 (.h5, .weights.h5), .keras, .safetensors, PyTorch's (.pth, .pt, .th), .onnx, or .caffemodel"
+KINDS = (
+    "HDF5 (.h5, .weights.h5), .keras, .safetensors, PyTorch's (.pth, .pt, .th), .onnx, or "
+    ".caffemodel"
+)
 
 # Kinds that are told by the end of their name.
 OTHERS = {".onnx": onnx_file, ".caffemodel": caffe_file}

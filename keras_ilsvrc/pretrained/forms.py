@@ -158,10 +158,10 @@ def build(
     if include_preprocessing:
         options = with_scaled_images(found, dialect, options)
     options = {**found.options, **dialect.options, **options}
+    given = options.get("input_tensor") is not None or options.get("input_shape") is not None
     size = dialect.contract.size
-    if size != found.input_size and options.get("include_top", True):
-        if options.get("input_tensor") is None and options.get("input_shape") is None:
-            options["input_shape"] = image_shape(size)
+    if not given and size != found.input_size and options.get("include_top", True):
+        options["input_shape"] = image_shape(size)
     # In a context of its own: rules and scopes around it would change the form.
     model = Context().run(built, found.builder, dialect, options)
     FORMS[model] = Form(found.name, source, include_preprocessing)

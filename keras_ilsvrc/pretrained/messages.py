@@ -14,8 +14,8 @@ import numpy as np
 from .contents import FaultError, Tensor
 
 # What is done with a field of a message, by its number; others are copied. A tree: it is a message
-# of which that is done. A number: its values are left in the file, and the field of that number says
-# where they lie. 0: it is dropped.
+# of which that is done. A number: its values are left in the file, and the field of that number
+# says where they lie. 0: it is dropped.
 Tree = Mapping[int, Any]
 
 VARINT, BYTES = 0, 2
@@ -42,6 +42,16 @@ class Field(NamedTuple):
     start: int
     value: int
     end: int
+
+
+class Place(NamedTuple):
+    """Where values lie in a file: their start, their bytes, and of how many bytes each is a field
+    of its own (0: they are packed in one).
+    """
+
+    start: int
+    size: int
+    step: int
 
 
 def without_values(path: Path, tree: Tree) -> bytes:
@@ -134,9 +144,7 @@ def of_bytes(number: int, value: bytes) -> bytes:
 
 
 def place(field: Field) -> bytes:
-    """What stands for values of the file: their start, their bytes, and of how many bytes each is a
-    field of its own (0: they are packed in one).
-    """
+    """What stands for the values of a field: the three numbers of their `Place`."""
     if field.wire == BYTES:
         return f"{field.value} {field.end - field.value} 0".encode()
     step = field.value - field.start + SIZES[field.wire]
@@ -148,22 +156,22 @@ def left(
 ) -> Tensor:
     """The tensor whose values `without_values` has left in places of the file."""
     dtype = np.dtype(dtype)
-    rows = [tuple(map(int, where.split())) for where in places]
-    size = sum(size // step * dtype.itemsize if step else size for _, size, step in rows)
+    rows = [Place(*map(int, where.split())) for where in places]
+    size = sum(row.size // row.step * dtype.itemsize if row.step else row.size for row in rows)
     if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != size:
         raise FaultError(f"has {size} bytes for {name!r}, whose shape is {shape}.")
 
     def read() -> np.ndarray:
-        found = [values(file, *row, dtype) for row in rows] or [np.zeros(0, dtype)]
+        found = [values(file, row, dtype) for row in rows] or [np.zeros(0, dtype)]
         return (found[0] if len(found) == 1 else np.concatenate(found)).reshape(shape)
 
     return Tensor(shape, read)
 
 
-def values(file: BinaryIO, start: int, size: int, step: int, dtype: np.dtype) -> np.ndarray:
+def values(file: BinaryIO, place: Place, dtype: np.dtype[Any]) -> np.ndarray:
     """Values of a file; those of types that NumPy does not know, such as bfloat16, as float32."""
-    data = np.frombuffer(os.pread(file.fileno(), size, start), "u1")
-    if step:
-        data = np.ascontiguousarray(data.reshape(-1, step)[:, -dtype.itemsize :]).reshape(-1)
+    data = np.frombuffer(os.pread(file.fileno(), place.size, place.start), "u1")
+    if place.step:
+        data = np.ascontiguousarray(data.reshape(-1, place.step)[:, -dtype.itemsize :]).reshape(-1)
     array = data.view(dtype)
     return array if array.dtype.kind in "fiu" else array.astype("float32")

@@ -117,8 +117,12 @@ DENSENET: Names = (
 )  # fmt: skip
 
 DIALECTS: dict[str, Dialect] = {
-    "alexnet": Dialect(CAFFE, ALEXNET_RULES, names=ALEXNET, file=file("alexnet/model/bvlcalexnet-9.onnx")),
-    "caffenet": Dialect(CAFFE, ALEXNET_RULES, names=ALEXNET, file=file("caffenet/model/caffenet-9.onnx")),
+    "alexnet": Dialect(
+        CAFFE, ALEXNET_RULES, names=ALEXNET, file=file("alexnet/model/bvlcalexnet-9.onnx"),
+    ),
+    "caffenet": Dialect(
+        CAFFE, ALEXNET_RULES, names=ALEXNET, file=file("caffenet/model/caffenet-9.onnx"),
+    ),
     "zfnet": Dialect(
         CAFFE2, ZFNET_RULES, {"normalize": "before pooling"}, ZFNET, QUEUES,
         file=file("zfnet-512/model/zfnet512-9.onnx"),

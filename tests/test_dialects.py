@@ -204,7 +204,7 @@ def test_timm_s_tags_are_those_of_its_files():
 
 def test_list_models_knows_which_have_trained_weights():
     assert "resnet50" in list_models(weights=True)
-    assert not {"zfnet", "plain18"} & {*list_models(weights=True)}
+    assert not {"plain18", "plain34"} & {*list_models(weights=True)}
     assert list_models("*v2", weights="timm") == [
         "inception_resnet_v2", "resnet101v2", "resnet50v2"
     ]  # of ResNet-152v2 timm has the network, and no weights  # fmt: skip
@@ -213,7 +213,7 @@ def test_list_models_knows_which_have_trained_weights():
         list_models(weights="zoo")
 
 
-@pytest.mark.parametrize("name", ["zfnet", "plain18", "cifar_resnet20", "resnet200v2"])
+@pytest.mark.parametrize("name", ["zfnet", "alexnet", "plain18", "cifar_resnet20", "resnet200v2"])
 def test_where_there_is_none_imagenet_says_so(name):
     with pytest.raises(ValueError, match="no known source has weights"):
         pretrained.entry(name, "imagenet")

@@ -44,8 +44,8 @@ class Contract:
 
 @dataclass(frozen=True)
 class File:
-    """A published file. `digest` is its MD5 (32 digits), or the first digits of its SHA-256; with
-    None nothing says what it should hold, and it is not downloaded.
+    """A published file. `digest` is its MD5 (32 digits), its SHA-1 (40), or the first digits of its
+    SHA-256; with None nothing says what it should hold, and it is not downloaded.
     """
 
     url: str

@@ -41,9 +41,9 @@ def fetch(file: File, place: Path) -> None:
 
 
 def check_digest(path: Path, file: File) -> None:
-    """Against the MD5 of a file, or the first digits of its SHA-256."""
+    """Against a file's MD5 or SHA-1, or the first digits of its SHA-256."""
     wanted = str(file.digest)
-    kind = "md5" if len(wanted) == 32 else "sha256"
+    kind = {32: "md5", 40: "sha1"}.get(len(wanted), "sha256")
     with path.open("rb") as opened:
         found = hashlib.file_digest(opened, kind).hexdigest()
     if not found.startswith(wanted):

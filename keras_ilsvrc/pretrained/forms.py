@@ -32,6 +32,8 @@ WEIGHTS |= {
     source: frozenset(name for name, dialect in dialects.items() if dialect.file)
     for source, dialects in SOURCES.items()
 }
+# Sources that "imagenet" does not mean: of other images, and on hosts that may be gone.
+UNASKED = ("cifar", "caffe")
 # How a source itself calls its networks, where the catalog has another name.
 OWN: dict[str, Mapping[str, str]] = {
     "torchvision": torchvision.OWN,
@@ -67,8 +69,8 @@ def entry(name: str | Entry, source: str) -> Dialect:
 
     Args:
         name: a name of the catalog, or the builder's, or the source's own ("legacy_senet154").
-        source: "keras", "torchvision", "cadene", "timm", "qubvel" or "cifar"; "imagenet" is the
-            first of them that has a file of the network to fetch.
+        source: "keras", "torchvision", "cadene", "timm", "qubvel", "caffe", "msra", "onnx" or
+            "cifar"; "imagenet" is the first of them that has a file of the network to fetch.
 
     Raises:
         ValueError: there is no such source, or it has no such network.
@@ -112,7 +114,7 @@ def resolved(name: str | Entry, source: str) -> str:
     found = network(name, source).name
     there = sources(found)
     if source == "imagenet":
-        there = [s for s in there if s != "cifar" and fetchable(SOURCES[s][found])]
+        there = [s for s in there if s not in UNASKED and fetchable(SOURCES[s][found])]
         if there:
             return there[0]
         raise ValueError(

@@ -41,8 +41,8 @@ def load(
     Args:
         name: a name of the catalog, such as "resnet50" or "cifar_resnet20", or the builder's, or
             the source's own, such as timm's "legacy_senet154".
-        source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "cifar", or
-            "imagenet".
+        source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "caffe",
+            "msra", "onnx", "cifar", or "imagenet".
         path: of the file, in whatever format; None fetches the source's own, once, and compares
             its checksum.
         sha256: of the file, to compare: its first digits, 8 or more.

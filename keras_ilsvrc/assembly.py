@@ -119,8 +119,8 @@ ARGUMENTS = """
         include_top: the classifier, or feature maps.
         weights: None (random values); a source of trained ones, "keras", "torchvision", "cadene",
             "timm", "qubvel", "caffe", "msra", "onnx" or "cifar", or "imagenet" for the first of
-            these with weights for it, and the model has that source's form (see pretrained.load); or the path of a file of a
-            model built as this one is.
+            these with weights for it, and the model has that source's form (see
+            pretrained.load); or the path of a file of a model built as this one is.
         input_tensor: a Keras tensor of images to build on.
         input_shape: (height, width, channels), channels first where Keras is set so. Height and
             width may be None without top. Default: {size}, and any size without top.

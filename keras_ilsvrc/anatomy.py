@@ -4,14 +4,18 @@ Receptive fields follow the arithmetic of A. Araujo, W. Norris, J. Sim: Computin
 of Convolutional Neural Networks, https://distill.pub/2019/computing-receptive-fields.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, inf, isinf, prod
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import KerasTensor, layers
+
+from .assembly import deep_recursion
 
 Pair = tuple[int, int]
 
@@ -25,6 +29,8 @@ POOLS = (layers.MaxPooling2D, layers.AveragePooling2D)
 GLOBAL_POOLS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 # Their outputs are not over one pixel of the input each, even if they keep height and width.
 UNALIGNED = (*GLOBAL_POOLS, *TRANSPOSED, layers.UpSampling2D, layers.GroupNormalization)
+# They make the image that a network sees: pixels, strides and fields are counted in theirs.
+RESIZERS = (layers.Resizing, layers.CenterCrop, layers.RandomCrop)
 # Their weights are scales and shifts, of whatever shape.
 SCALES = (layers.LayerNormalization, layers.PReLU)
 
@@ -141,11 +147,11 @@ def profile(model: keras.Model) -> Profile:
     """Parameters, multiply-accumulates, memory and receptive field of each layer of `model`.
 
     A layer of unknown kind is taken to see one pixel if it keeps height and width, else the
-    whole image.
+    whole image. Models for layers have a row for each of their layers.
 
     Raises:
-        ValueError: the model is not functional, not flat, not of one input of images of known
-            height and width, or calls a layer more than once.
+        ValueError: the model is not functional, not of one input of images of known height and
+            width, or calls a layer more than once.
     """
     graph = graph_of(model)
     if None in model.inputs[0].shape[1:]:
@@ -154,19 +160,24 @@ def profile(model: keras.Model) -> Profile:
             f"one size: build it with input_shape."
         )
     found = views(graph)
-    return Profile(tuple(row_of(op, found[id(tensors(op.output)[0])]) for op in model.operations))
+    first = Row(
+        graph.name, "InputLayer", tuple(graph.image.shape[1:]), 0, 0, 0,
+        prod(graph.image.shape[1:]) * np.dtype(graph.image.dtype).itemsize, (1, 1), (1, 1), (0, 0),
+    )  # fmt: skip
+    rows = (row_of(step, found[id(tensors(step.output)[0])]) for step in graph.steps)
+    return Profile((first, *rows))
 
 
-def row_of(op: keras.Operation, seen: "View") -> Row:
-    outputs = tensors(op.output)
+def row_of(step: "Step", seen: "View") -> Row:
+    outputs = tensors(step.output)
     field, start = bounds(seen)
     return Row(
-        op.name,
-        type(op).__name__,
+        step.name,
+        type(step.layer).__name__,
         tuple(outputs[0].shape[1:]),
-        sum(prod(w.shape) for w in getattr(op, "weights", ())),
-        sum(prod(w.shape) for w in getattr(op, "trainable_variables", ())),
-        macs(op),
+        sum(prod(w.shape) for w in getattr(step.layer, "weights", ())),
+        sum(prod(w.shape) for w in getattr(step.layer, "trainable_variables", ())),
+        macs(step),
         sum(prod(y.shape[1:]) * np.dtype(y.dtype).itemsize for y in outputs),
         field,
         seen and (seen[0].stride, seen[1].stride),
@@ -182,15 +193,16 @@ def bounds(seen: "View") -> tuple[Pair, Pair] | tuple[None, None]:
     return (bottom - top + 1, right - left + 1), (top, left)
 
 
-def macs(op: keras.Operation) -> int | None:
+def macs(step: "Step") -> int | None:
     """Its kernels once at each position: of the output; of the input, if transposed."""
+    op = step.layer
     kernels: int = sum(prod(w.shape) for w in getattr(op, "weights", ()) if len(w.shape) > 1)
     if not kernels or isinstance(op, SCALES):
         return 0
     if isinstance(op, layers.Dense):
-        return kernels * int(prod(op.output.shape[1:-1]))
+        return kernels * int(prod(step.output.shape[1:-1]))
     if isinstance(op, (*CONVOLUTIONS, *TRANSPOSED)):
-        shape = (op.input if isinstance(op, TRANSPOSED) else op.output).shape
+        shape = (step.input if isinstance(op, TRANSPOSED) else step.output).shape
         sides = shape[1:-1] if op.data_format == "channels_last" else shape[2:]
         return kernels * int(prod(sides))
     return None
@@ -206,24 +218,34 @@ def stages(model: keras.Model) -> dict[int, KerasTensor]:
     all paths from the image to the model's first output lead through, from the first convolution
     on: no branches of a block, and not what only prepares the layer that follows (padding, pooling
     without a stride, and a transition of DenseNet, whose stages are its dense blocks' outputs).
+    Where the model resizes or crops the image first, strides are those of the resized image.
+
+    Returns:
+        Tensors over `model.inputs`, by stride.
 
     Raises:
-        ValueError: the model is not functional, not flat, not of one input of images, or calls a
-            layer more than once.
+        ValueError: the model is not functional, not of one input of images, or calls a layer more
+            than once.
     """
-    graph = graph_of(model)
+    found = {stride: step.layer for stride, step in stage_steps(graph_of(model)).items()}
+    made = outputs_of(model, found.values())
+    return {stride: made[id(layer)] for stride, layer in found.items()}
+
+
+def stage_steps(graph: "Graph") -> dict[int, "Step"]:
+    """The steps whose outputs the `stages` are."""
     seen = views(graph)
-    found: dict[int, KerasTensor] = {}
-    merged: dict[int, KerasTensor] = {}
+    found: dict[int, Step] = {}
+    merged: dict[int, Step] = {}
     path = list(trunk(graph))
-    for i, op in enumerate(path):
-        sides = {extent.stride for extent in seen[id(op.output)] or ()}
-        if len(sides) == 1 and not prepares(op):
+    for i, step in enumerate(path):
+        sides = {extent.stride for extent in seen[id(step.output)] or ()}
+        if len(sides) == 1 and not prepares(step.layer):
             (stride,) = sides
-            found[stride] = op.output
-            if isinstance(op, layers.Concatenate):
-                merged[stride] = op.output
-            elif stride in merged and is_transition(path[i:]):
+            found[stride] = step
+            if isinstance(step.layer, layers.Concatenate):
+                merged[stride] = step
+            elif stride in merged and is_transition([s.layer for s in path[i:]]):
                 found[stride] = merged[stride]
     return found
 
@@ -250,12 +272,12 @@ def features(model: keras.Model, strides: Iterable[int] | None = None) -> keras.
     """A model of the same layers and weights: images -> the `stages` at these strides.
 
     Args:
-        model: a functional model, flat, of one input of images.
+        model: a functional model of one input of images; it may have models for layers.
         strides: in the order of the outputs; by default all that the network has.
 
     Returns:
-        A keras.Model with a list of outputs, (batch, height / stride, width / stride, channels)
-        each, or channels first.
+        A flat keras.Model with a list of outputs, (batch, height / stride, width / stride,
+        channels) each, or channels first.
 
     Raises:
         ValueError: the network lacks a stride; or as for `stages`.
@@ -272,45 +294,196 @@ def features(model: keras.Model, strides: Iterable[int] | None = None) -> keras.
             f"strides is a list of some of them, not {asked}."
         )
     outputs = [found[stride] for stride in asked]
-    return keras.Model(graph_of(model).images[1], outputs, name=f"{model.name}_features")
+    return keras.Model(functional(model).input, outputs, name=f"{model.name}_features")
 
 
-def trunk(graph: "Graph") -> Iterator[keras.Operation]:
+def trunk(graph: "Graph") -> Iterator["Step"]:
     """What all paths to the first output lead through, from the first convolution on."""
     path = towards(graph, graph.outputs[0])
-    last_use = {id(x): i for i, op in enumerate(path) for x in tensors(op.input)}
-    convolved, reach = False, last_use.get(id(graph.images[1]), 0)
-    for i, op in enumerate(path):
-        convolved |= isinstance(op, CONVOLUTIONS)
+    last_use = {id(x): i for i, step in enumerate(path) for x in tensors(step.input)}
+    convolved, reach = False, last_use.get(id(graph.image), 0)
+    for i, step in enumerate(path):
+        convolved |= isinstance(step.layer, CONVOLUTIONS)
         # Nothing made before reaches past it.
-        if convolved and reach <= i and isinstance(op.output, KerasTensor):
-            yield op
-        reach = max(reach, *(last_use.get(id(y), i) for y in tensors(op.output)))
+        if convolved and reach <= i and isinstance(step.output, KerasTensor):
+            yield step
+        reach = max(reach, *(last_use.get(id(y), i) for y in tensors(step.output)))
 
 
-def towards(graph: "Graph", output: KerasTensor) -> list[keras.Operation]:
-    """The operations that `output` is computed by."""
+def towards(graph: "Graph", output: KerasTensor) -> list["Step"]:
+    """The steps that `output` is computed by."""
     needed, path = {id(output)}, []
-    for op in reversed(graph.operations):
-        if needed.intersection(map(id, tensors(op.output))):
-            needed.update(map(id, tensors(op.input)))
-            path.append(op)
+    for step in reversed(graph.steps):
+        if needed.intersection(map(id, tensors(step.output))):
+            needed.update(map(id, tensors(step.input)))
+            path.append(step)
     return path[::-1]
+
+
+# --- models for layers -----------------------------------------------------------------------
+
+# (layer, its arguments) -> its outputs.
+Call = Callable[..., Any]
+
+
+def flat(model: keras.Model) -> keras.Model:
+    """`model` without models for layers: the same layers and weights, called one by one.
+
+    Args:
+        model: functional, or a Sequential model that is built, with models of these kinds for
+            layers, to any depth, as in `keras.Model(x, Dense(3)(base(augment(x))))`.
+
+    Returns:
+        A functional keras.Model of the same name, on the same inputs, not compiled; `model` itself
+        if it is one. What an inner model was called with (`base(x, training=False)`) holds for its
+        layers.
+
+    Raises:
+        ValueError: `model` is none of these; a model for a layer is a subclass of its own; or two
+            layers have one name.
+    """
+    graph = functional(model)
+    if not any(map(is_model, graph.operations)):
+        return graph
+    check_names(graph)
+    outputs = walked(graph, graph.inputs, called)
+    structured = keras.tree.pack_sequence_as(graph.output, outputs)
+    return keras.Model(graph.input, structured, name=model.name)
+
+
+def called(layer: keras.Operation, *inputs: Any, **options: Any) -> Any:
+    """The layer's output."""
+    return layer(*inputs, **options)
+
+
+def walked(model: keras.Model, inputs: list[KerasTensor], call: Call) -> list[KerasTensor]:
+    """The outputs of `model` on `inputs`, each of its layers called by `call`.
+
+    Layers of inner models are called in place of these, in an order of computation.
+    """
+    ends = [layers.Identity() for _ in model.outputs]
+    found = {}
+
+    def visit(op: Any, *args: Any, **options: Any) -> Any:
+        if any(op is end for end in ends):
+            found[id(op)] = args[0]
+            return args[0]
+        if not is_model(op):
+            return call(op, *args, **options)
+        training = options.get("training")
+        inside = call if training is None else partial(told, call, training)
+        outputs = walked(functional(op), tensors((args, options.get("inputs", ()))), inside)
+        return keras.tree.pack_sequence_as(functional(op).output, outputs)
+
+    with deep_recursion():
+        tapped = [end(y) for end, y in zip(ends, model.outputs, strict=True)]
+        # A model that is thrown away: it need not take hold of the variables, which may be empty.
+        with keras.StatelessScope(initialize_variables=False):
+            graph = keras.Model(model.inputs, tapped)
+        keras.models.clone_model(graph, inputs, lambda op: op, visit)
+    return [found[id(end)] for end in ends]
+
+
+def told(call: Call, training: bool, op: Any, *args: Any, **options: Any) -> Any:
+    """What `call` gives where the model around `op` was called with `training`."""
+    if "training" in inspect.signature(op.call).parameters:
+        options["training"] = training
+    return call(op, *args, **options)
+
+
+def is_model(op: Any) -> bool:
+    return isinstance(op, keras.Model | keras.Function)
+
+
+def outputs_of(model: keras.Model, wanted: Iterable[keras.Operation]) -> dict[int, KerasTensor]:
+    """What these layers give on `model.inputs`, by the layer's id."""
+    wanted = list(wanted)
+    graph = functional(model)
+    if holds_its_tensors(graph):
+        return {id(layer): layer.output for layer in wanted}
+    check_names(graph)
+    ids, made = {id(layer) for layer in wanted}, {}
+
+    def record(layer: Any, *args: Any, **options: Any) -> Any:
+        outputs = layer(*args, **options)
+        if id(layer) in ids:
+            made[id(layer)] = outputs
+        return outputs
+
+    walked(graph, graph.inputs, record)
+    return made
+
+
+def holds_its_tensors(model: keras.Model) -> bool:
+    """Whether its layers were first called in it, one by one: what they hold is its graph."""
+    if any(map(is_model, model.operations)):
+        return False
+    made = {id(y) for op in model.operations for y in tensors(op.output)}
+    used = {id(x) for op in model.operations for x in tensors(op.input)}
+    return made.issuperset(used) and made.issuperset(map(id, model.outputs))
+
+
+def check_names(model: keras.Model) -> None:
+    """Raise ValueError if two layers, wherever in `model`, have one name."""
+    found = {id(step.layer): step.layer for step in steps(model)[1]}
+    if twice := first_repeated(layer.name for layer in found.values()):
+        raise ValueError(
+            f"'{model.name}' has two layers called {twice!r} in its models for layers, and a "
+            f"flat model has one of a name: build them with names of their own."
+        )
+
+
+def first_repeated(things: Iterable[Any]) -> Any:
+    """The first thing that came before, or None."""
+    seen = set()
+    for thing in things:
+        if thing in seen:
+            return thing
+        seen.add(thing)
+    return None
 
 
 # --- the graph -------------------------------------------------------------------------------
 
 
-class Graph(NamedTuple):
-    """A functional model of one image: its operations but the input, in an order of computation.
+class Step(keras.Operation):  # type: ignore[misc]
+    """A call of a layer in a graph: what the layer gives, and nothing is added to the layer.
 
-    `images` is its input, as the model and as the layers hold it.
+    Attributes:
+        layer: the layer or operation.
+        name: the layer's, with a number behind where another step has it.
+        input, output: tensors of the graph.
     """
 
-    images: tuple[KerasTensor, KerasTensor]
-    operations: list[keras.Operation]
+    def __init__(self, layer: Any, name: str):
+        super().__init__(name=name)
+        self.layer = layer
+
+    def compute_output_spec(self, *args: Any, **options: Any) -> Any:
+        """Shape and type of the layer's output."""
+        return self.layer.compute_output_spec(*args, **options)
+
+    def call(self, *args: Any, **options: Any) -> Any:
+        """The layer's output."""
+        return self.layer(*args, **options)
+
+
+class Graph(NamedTuple):
+    """A functional model of one image: the calls of its layers, in an order of computation.
+
+    `name` is that of its input.
+    """
+
+    name: str
+    image: KerasTensor
+    steps: list[Step]
     outputs: list[KerasTensor]
     axes: Pair
+
+    @property
+    def operations(self) -> list[keras.Operation]:
+        """The layers."""
+        return [step.layer for step in self.steps]
 
     def sides(self, x: KerasTensor) -> tuple[int | None, ...]:
         """Height and width of a map, None where they may vary."""
@@ -318,66 +491,100 @@ class Graph(NamedTuple):
 
 
 def graph_of(model: keras.Model) -> Graph:
-    """The graph of `model`, if it is functional, flat, of one image, each layer called once."""
-    check(model)
-    image, outputs = ends(model)
-    operations = [op for op in model.operations if tensors(op.input)]
-    return Graph((model.inputs[0], image), operations, outputs, spatial_axes(model))
+    """The graph of `model`, if it is functional, of one image, each layer called once.
+
+    Layers of models for layers stand in it in place of these.
+    """
+    whole = functional(model)
+    if [len(x.shape) for x in whole.inputs] != [4]:
+        raise ValueError(
+            f"'{model.name}' takes {', '.join(str(x.shape) for x in whole.inputs)}: build it on "
+            f"one input of images, (batch, height, width, channels) or channels first."
+        )
+    (image,), found, outputs = steps(whole)
+    if twice := first_repeated(step.layer for step in found):
+        raise ValueError(
+            f"'{model.name}' calls {twice.name} more than once: build it of layers that are each "
+            f"called once."
+        )
+    name = next(op.name for op in whole.operations if isinstance(op, layers.InputLayer))
+    return Graph(name, image, found, outputs, spatial_axes(model.name, found))
 
 
-def check(model: Any) -> None:
-    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
+def steps(model: keras.Model) -> tuple[list[KerasTensor], list[Step], list[KerasTensor]]:
+    """Inputs, steps and outputs of a graph like that of `model`."""
+    found: list[Step] = []
+    names: set[str] = set()
+
+    def step(layer: Any, *args: Any, **options: Any) -> Any:
+        name = free(layer.name, names)
+        names.add(name)
+        found.append(Step(layer, name))
+        return found[-1](*args, **options)
+
+    inputs = [keras.Input(batch_shape=x.shape, dtype=x.dtype) for x in model.inputs]
+    outputs = walked(model, inputs, step)
+    place = places(model)
+    found.sort(key=lambda step: place[id(step.layer)])  # `walked` goes by depth, then as it comes
+    return inputs, found, outputs
+
+
+def places(model: keras.Model, around: tuple[int, ...] = ()) -> dict[int, tuple[int, ...]]:
+    """Where each layer stands in its model, and this in the one around it, by the layer's id."""
+    found: dict[int, tuple[int, ...]] = {}
+    for i, op in enumerate(model.operations):
+        if is_model(op):
+            found |= places(functional(op), (*around, i))
+        else:
+            found[id(op)] = (*around, i)
+    return found
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """`name`, with a number behind where it is taken."""
+    number, found = 0, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
+
+
+def functional(model: Any) -> keras.Model:
+    """`model` as a functional model: itself, or that of a Sequential one.
+
+    Raises:
+        ValueError: it has no graph.
+    """
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise ValueError(
+                f"'{model.name}' has no graph yet: begin it with keras.Input(shape), or call it "
+                f"once."
+            )
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not is_model(model) or not hasattr(model, "operations"):
         raise ValueError(
             f"{getattr(model, 'name', model)!r} is a {type(model).__name__}, not a functional "
             f"model: build it as keras.Model(inputs, outputs)."
         )
-    nested = [op.name for op in model.operations if isinstance(op, keras.Model | keras.Function)]
-    if nested:
-        raise ValueError(
-            f"'{model.name}' has models for layers ({', '.join(nested)}): build it flat, of their "
-            f"layers, or pass one of them (model.get_layer('{nested[0]}'))."
-        )
-    if [len(x.shape) for x in model.inputs] != [4]:
-        raise ValueError(
-            f"'{model.name}' takes {', '.join(str(x.shape) for x in model.inputs)}: build it on "
-            f"one input of images, (batch, height, width, channels) or channels first."
-        )
+    return model
 
 
-def ends(model: keras.Model) -> tuple[KerasTensor, list[KerasTensor]]:
-    """The image and the outputs, as the tensors that the layers hold."""
-    made = {id(y) for op in model.operations for y in tensors(op.output)}
-    used = {id(x): x for op in model.operations for x in tensors(op.input)}
-    foreign = [x for key, x in used.items() if key not in made]
-    if not foreign and made.issuperset(map(id, model.outputs)):
-        return model.inputs[0], model.outputs
-    # A keras.Model that starts inside a graph copies it; the layers still hold the original.
-    last = {op.name: op.output for op in model.operations}
-    original = [*foreign, *(last[name] for name in model.output_names)]
-    shapes = [x.shape for x in (model.inputs[0], *model.outputs)]
-    if id(model.inputs[0]) in used or [x.shape for x in original] != shapes:
-        raise ValueError(
-            f"'{model.name}' calls a layer that was called before: build it of layers of its "
-            f"own, each called once."
-        )
-    return original[0], original[1:]
-
-
-def tensors(ends: KerasTensor | list[KerasTensor]) -> list[KerasTensor]:
+def tensors(ends: Any) -> list[KerasTensor]:
     """The inputs or outputs of an operation, which of a single one gives no list."""
     flat: list[KerasTensor] = keras.tree.flatten(ends)
     return flat
 
 
-def spatial_axes(model: keras.Model) -> Pair:
+def spatial_axes(name: str, found: list[Step]) -> Pair:
     """Height and width, as the layers have them that work on images.
 
     ZeroPadding2D is not asked: under the name of the other data format it pads channels.
     """
     kinds = (*IMAGE_CONVOLUTIONS, *POOLS, *GLOBAL_POOLS)
-    formats = {op.data_format for op in model.operations if isinstance(op, kinds)}
+    formats = {step.layer.data_format for step in found if isinstance(step.layer, kinds)}
     if len(formats) > 1:
-        raise ValueError(f"'{model.name}' mixes data formats: build it in one of them.")
+        raise ValueError(f"'{name}' mixes data formats: build it in one of them.")
     return axes_of(*formats or {keras.config.image_data_format()})
 
 
@@ -431,23 +638,25 @@ View = tuple[Extent, Extent] | None
 
 def views(graph: Graph) -> dict[int, View]:
     """Of each tensor, by its id."""
-    found: dict[int, View] = {id(x): (Extent(), Extent()) for x in graph.images}
-    for op in graph.operations:
-        for y in tensors(op.output):
-            found[id(y)] = view(graph, op, under(graph, op, y), found)
+    found: dict[int, View] = {id(graph.image): (Extent(), Extent())}
+    for step in graph.steps:
+        for y in tensors(step.output):
+            found[id(y)] = view(graph, step, under(graph, step, y), found)
     return found
 
 
-def view(
-    graph: Graph, op: keras.Operation, below: list[KerasTensor], found: dict[int, View]
-) -> View:
-    """Of an output of `op`, over those of its inputs that are `below` it."""
+def view(graph: Graph, step: Step, below: list[KerasTensor], found: dict[int, View]) -> View:
+    """Of an output of `step`, over those of its inputs that are `below` it."""
+    if isinstance(step.layer, RESIZERS):
+        return Extent(), Extent()
     maps = [one for x in below if (one := found[id(x)])]
     if len({(height.stride, width.stride) for height, width in maps}) != 1:
         return None
     # A gate, say, which has seen the whole image, leaves it a map.
-    whole = len(maps) < len(tensors(op.input))
-    axes = zip(zip(*maps, strict=True), windows(op, graph), graph.sides(below[0]), strict=True)
+    whole = len(maps) < len(tensors(step.input))
+    axes = zip(
+        zip(*maps, strict=True), windows(step.layer, graph), graph.sides(below[0]), strict=True
+    )
     height, width = (joined(seen, whole).through(window, n) for seen, window, n in axes)
     return height, width
 
@@ -459,14 +668,16 @@ def joined(seen: Sequence[Extent], whole: bool) -> Extent:
     return Extent(seen[0].stride, min(e.first for e in seen), max(e.last for e in seen))
 
 
-def under(graph: Graph, op: keras.Operation, y: KerasTensor) -> list[KerasTensor]:
-    """The inputs of `op` whose pixels lie under those of its output y."""
+def under(graph: Graph, step: Step, y: KerasTensor) -> list[KerasTensor]:
+    """The inputs of `step` whose pixels lie under those of its output y."""
+    op = step.layer
     if isinstance(op, (*IMAGE_CONVOLUTIONS, *POOLS, layers.ZeroPadding2D)):
-        return [op.input]
+        return [step.input]
     along_width = isinstance(op, layers.Dense) and graph.axes == (2, 3)
     if isinstance(op, UNALIGNED) or along_width or len(y.shape) != 4:
         return []
-    return [x for x in tensors(op.input) if len(x.shape) == 4 and graph.sides(x) == graph.sides(y)]
+    below = [x for x in tensors(step.input) if len(x.shape) == 4]
+    return [x for x in below if graph.sides(x) == graph.sides(y)]
 
 
 def windows(op: keras.Operation, graph: Graph) -> tuple[Window, Window]:

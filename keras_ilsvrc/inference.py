@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from .anatomy import graph_of, tensors
+from .anatomy import Step, flat, free, functional, graph_of, tensors, walked
 from .assembly import deep_recursion
 from .layers import BatchNormalization, LocalResponseNormalization
 
@@ -25,22 +25,25 @@ def drop_auxiliary(model: keras.Model) -> keras.Model:
             networks are discarded").
 
     Returns:
-        A keras.Model of the same name, layers and weights, not compiled; `model` itself if it
-        has one output.
+        A keras.Model of the same name, layers and weights, not compiled, flat (`anatomy.flat`);
+        `model` itself if it has one output.
 
     Raises:
         ValueError: an output but the first is none of an auxiliary classifier.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"model is a keras.Model, not {model!r}.")
-    names = getattr(model, "output_names", [])
+    if len(getattr(model, "output_names", [])) < 2:
+        return model
+    model = flat(model)
+    names = model.output_names
     others = [name for name in names[1:] if not name.startswith("aux")]
     if others:
         raise ValueError(
             f"'{model.name}' has outputs {', '.join(others)} beside {names[0]}, and only those "
             f'whose names begin with "aux" are dropped.'
         )
-    return keras.Model(model.input, model.outputs[0], name=model.name) if names[1:] else model
+    return keras.Model(model.input, model.outputs[0], name=model.name)
 
 
 # --- in Keras' own layers ----------------------------------------------------------------------
@@ -50,26 +53,28 @@ def plain(model: keras.Model) -> keras.Model:
     """`model` in Keras' own layers, for deployment: its file opens without this package.
 
     Args:
-        model: a functional model without models for layers.
+        model: a functional or Sequential model, also with such models for layers.
 
     Returns:
-        A model of the same name, layers' names and weights (copied), not compiled. Batch
+        A flat model of the same name, layers' names and weights (copied), not compiled. Batch
         normalization is Keras' layer; local response normalization becomes Keras' operations,
-        and its layers' names are gone.
+        and its layers' names are gone. Of two layers of one name, in models for layers, the
+        second has a number behind.
 
     Raises:
         ValueError: `model` is another.
     """
-    copy = rewritten(model, own_kind)
+    copy, origins = rewritten(model, own_kind)
     for layer in copy.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
+        if layer.weights:
+            layer.set_weights(origins[layer.name].get_weights())
     return copy
 
 
-def own_kind(layer: keras.layers.Layer) -> keras.layers.Layer:
+def own_kind(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
     """A new layer of the same configuration, of Keras' own kind where there is one."""
     kind = layers.BatchNormalization if type(layer) is BatchNormalization else type(layer)
-    return kind.from_config(layer.get_config())
+    return kind.from_config({**layer.get_config(), "name": name})
 
 
 def spelled_out(layer: Any, *inputs: Any, **options: Any) -> Any:
@@ -79,30 +84,41 @@ def spelled_out(layer: Any, *inputs: Any, **options: Any) -> Any:
     return layer(*inputs, **options)
 
 
+class Copy(NamedTuple):
+    """A model of new layers, and the layers that they are copies of, by the new ones' names."""
+
+    model: keras.Model
+    origins: dict[str, keras.layers.Layer]
+
+
 def rewritten(
     model: keras.Model,
-    layer: Callable[[keras.layers.Layer], keras.layers.Layer],
+    copied: Callable[[keras.layers.Layer, str], keras.layers.Layer],
     call: Callable[..., Any] = spelled_out,
-) -> keras.Model:
-    """The graph of `model`, of other layers, called in another way; not compiled."""
-    if not isinstance(model, keras.Model) or not hasattr(model, "operations"):
-        raise ValueError(
-            f"model is a functional model, as keras.Model(inputs, outputs) gives, not {model!r} "
-            f"(of a built Sequential, keras.Model(model.inputs, model.outputs) is one)."
-        )
-    if nested := [x.name for x in model.layers if isinstance(x, keras.Model)]:
-        raise ValueError(
-            f"'{model.name}' has models for layers ({', '.join(nested)}): build it flat, of their "
-            f"layers, or pass one of them (model.get_layer('{nested[0]}'))."
-        )
-    names = {id(x.output): x.name for x in model.layers if isinstance(x, layers.InputLayer)}
+) -> Copy:
+    """The graph of `model`, flat, of other layers, called in another way; not compiled.
+
+    Names are those of the steps of `anatomy.graph_of`.
+    """
+    whole = functional(model)
+    origins: dict[str, keras.layers.Layer] = {}
+    made: dict[int, keras.layers.Layer] = {}
+
+    def visit(layer: Any, *inputs: Any, **options: Any) -> Any:
+        if id(layer) not in made:
+            name = free(layer.name, origins)
+            origins[name], made[id(layer)] = layer, copied(layer, name)
+        return call(made[id(layer)], *inputs, **options)
+
+    names = {id(x.output): x.name for x in whole.layers if isinstance(x, layers.InputLayer)}
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names.get(id(x))),
-        model.input,
+        whole.input,
     )
     with deep_recursion():
-        graph = keras.Model(model.input, model.output, name=model.name)
-        return keras.models.clone_model(graph, inputs, layer, call)
+        outputs = walked(whole, tensors(inputs), visit)
+        structured = keras.tree.pack_sequence_as(whole.output, outputs)
+        return Copy(keras.Model(inputs, structured, name=model.name), origins)
 
 
 # --- normalization folded into convolutions ------------------------------------------------------
@@ -140,11 +156,11 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     does the log, at level INFO. Load weights first: files of the model do not fit the result.
 
     Args:
-        model: functional, of one input of images, without models for layers, each layer called
-            once.
+        model: functional or Sequential, also with such models for layers, of one input of images,
+            each layer called once.
 
     Returns:
-        A model in Keras' own layers, not compiled; outputs are equal but for rounding. A
+        A flat model in Keras' own layers, not compiled; outputs are equal but for rounding. A
         keras.layers.Activation behind a folded normalization is that of the convolution. Its
         kernels are laid out (`lay_out_kernels`).
 
@@ -153,12 +169,15 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     """
     found = folding(model)
     log.info("%s: %s", model.name, found)
-    into = {conv: model.get_layer(bn) for bn, conv in found.normalizations.items()}
-    activations = {conv: model.get_layer(name) for name, conv in found.activations.items()}
+    there = {step.name: step.layer for step in graph_of(model).steps}
+    into = {conv: there[bn] for bn, conv in found.normalizations.items()}
+    activations = {conv: there[name] for name, conv in found.activations.items()}
     gone = {*found.normalizations, *found.activations}
 
-    def folded(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return wider(layer, activations.get(layer.name)) if layer.name in into else own_kind(layer)
+    def folded(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
+        if name in into:
+            return wider(layer, activations.get(name), name)
+        return own_kind(layer, name)
 
     def call(layer: Any, *inputs: Any, **options: Any) -> Any:
         if layer.name not in gone:
@@ -170,21 +189,23 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
             )
         return inputs[0] if inputs else options.popitem()[1]
 
-    copy = rewritten(model, folded, call)
+    copy, origins = rewritten(model, folded, call)
     for layer in copy.layers:
         if layer.name in into:
-            layer.set_weights(weights(model.get_layer(layer.name), into[layer.name]))
+            layer.set_weights(weights(origins[layer.name], into[layer.name]))
         elif layer.weights:
-            layer.set_weights(model.get_layer(layer.name).get_weights())
+            layer.set_weights(origins[layer.name].get_weights())
     lay_out_kernels(copy)
     return copy
 
 
-def wider(conv: keras.layers.Conv2D, activation: keras.layers.Activation | None) -> layers.Conv2D:
+def wider(
+    conv: keras.layers.Conv2D, activation: keras.layers.Activation | None, name: str
+) -> layers.Conv2D:
     """A new convolution with a bias, without what an adapter adds to its kernel, and activated."""
     config = {k: v for k, v in conv.get_config().items() if not k.startswith("lora_")}
     config |= {"activation": activation and activation.get_config()["activation"]}
-    return layers.Conv2D.from_config({**config, "use_bias": True})
+    return layers.Conv2D.from_config({**config, "use_bias": True, "name": name})
 
 
 def weights(conv: keras.layers.Conv2D, norm: keras.layers.BatchNormalization) -> list[np.ndarray]:
@@ -205,44 +226,48 @@ def folding(model: keras.Model) -> Folding:
     """What `fold_batch_norm` makes of `model`, if it calls no normalization with training=True.
 
     Raises:
-        ValueError: the model is not functional, not flat, not of one input of images, or calls a
-            layer more than once.
+        ValueError: the model is not functional, not of one input of images, or calls a layer more
+            than once.
     """
     graph = graph_of(model)
-    maker = {id(op.output): op for op in graph.operations}
+    maker = {id(y): step for step in graph.steps for y in tensors(step.output)}
     hearers: dict[int, list[Any]] = {id(y): [None] for y in graph.outputs}
-    for op in graph.operations:
-        for x in tensors(op.input):
-            hearers.setdefault(id(x), []).append(op)
+    for step in graph.steps:
+        for x in tensors(step.input):
+            hearers.setdefault(id(x), []).append(step)
     normalizations, activations, kept = {}, {}, {}
-    for norm in graph.operations:
-        if isinstance(norm, layers.BatchNormalization):
+    for norm in graph.steps:
+        if isinstance(norm.layer, layers.BatchNormalization):
             conv: Any = maker.get(id(norm.input))
             if why := obstacle(conv, norm, hearers):
                 kept[norm.name] = why
                 continue
             normalizations[norm.name] = conv.name
             match hearers[id(norm.output)]:
-                case [layers.Activation() as activation] if alike(activation, conv):
-                    activations[activation.name] = conv.name
+                case [Step(layer=layers.Activation() as activation) as step] if alike(
+                    activation, conv.layer
+                ):
+                    activations[step.name] = conv.name
     return Folding(normalizations, activations, kept)
 
 
-def obstacle(conv: Any, norm: Any, hearers: Mapping[int, list[Any]]) -> str | None:
-    """Why `norm` cannot be folded into what it follows, or None."""
-    if type(conv) is not layers.Conv2D:
-        what = f"{conv.name} ({type(conv).__name__})" if conv else "the input"
+def obstacle(made: Step | None, step: Step, hearers: Mapping[int, list[Any]]) -> str | None:
+    """Why the normalization of `step` cannot be folded into what `made` its input, or None."""
+    conv: Any = made and made.layer
+    norm: Any = step.layer
+    if made is None or type(conv) is not layers.Conv2D:
+        what = f"{made.name} ({type(conv).__name__})" if made else "the input"
         return f"it follows {what}, not a Conv2D"
-    if len(hearers[id(conv.output)]) > 1:
-        return f"the output of {conv.name} is used elsewhere too"
+    if len(hearers[id(made.output)]) > 1:
+        return f"the output of {made.name} is used elsewhere too"
     if conv.activation is not keras.activations.linear:
-        return f"{conv.name} has an activation of its own"
+        return f"{made.name} has an activation of its own"
     if type(norm) not in (layers.BatchNormalization, BatchNormalization):
         return f"it is a {type(norm).__name__}"
     if not alike(norm, conv):
-        return f"it computes in {norm.compute_dtype}, and {conv.name} in {conv.compute_dtype}"
+        return f"it computes in {norm.compute_dtype}, and {made.name} in {conv.compute_dtype}"
     if norm.axis % 4 != (3 if conv.data_format == "channels_last" else 1):
-        return f"its axis is not that of {conv.name}'s filters"
+        return f"its axis is not that of {made.name}'s filters"
     return None
 
 

@@ -608,10 +608,6 @@ def shared_at_the_end():
     return keras.Model(image, same(same(image)))
 
 
-def nested():
-    return model_of(chain(model_of(conv(2, 3)), relu()))
-
-
 def of_two_images():
     images = [keras.Input((8, 8, 2)), keras.Input((8, 8, 2))]
     return keras.Model(images, layers.Add()(images))
@@ -627,20 +623,21 @@ class Subclassed(keras.Model):
         return x
 
 
-def called_before():
-    layer = layers.Conv2D(2, 3)
-    layer(keras.Input((8, 8, 2)))
-    return model_of(layer, (9, 9))
+def subclassed_inside():
+    return model_of(chain(conv(2, 3), Subclassed(name="mine")))
+
+
+def unbuilt():
+    return keras.Sequential([layers.Conv2D(2, 3)])
 
 
 WRONG = [
-    (called_before, "each called once"),
     (shared, "each called once"),
     (shared_at_the_end, "each called once"),
-    (nested, "build it flat"),
+    (subclassed_inside, "'mine' is a Subclassed, not a functional model"),
+    (unbuilt, "has no graph yet"),
     (of_two_images, "one input of images"),
     (of_vectors, "one input of images"),
-    (lambda: keras.Sequential([keras.Input((8, 8, 2)), layers.ReLU()]), "not a functional model"),
     (Subclassed, "not a functional model"),
     (lambda: "resnet50", "not a functional model"),
 ]

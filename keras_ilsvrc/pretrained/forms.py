@@ -1,6 +1,6 @@
 """Networks in the form of other zoos: the catalog's names, the sources, and which has which."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextvars import Context
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -56,6 +56,8 @@ class Form(NamedTuple):
 
 
 FORMS: WeakKeyDictionary[keras.Model, Form] = WeakKeyDictionary()
+# By the first layer with weights, which a larger model around the network has too.
+STEMS: WeakKeyDictionary[keras.Layer, Form] = WeakKeyDictionary()
 
 
 def sources(name: str | Entry) -> list[str]:
@@ -167,6 +169,7 @@ def build(
     # In a context of its own: rules and scopes around it would change the form.
     model = Context().run(built, found.builder, dialect, options)
     FORMS[model] = Form(found.name, source, include_preprocessing)
+    STEMS[next(layer for layer in model.layers if layer.weights)] = FORMS[model]
     return model
 
 
@@ -205,8 +208,9 @@ def preprocess(images: Any, of: keras.Model | Dialect | Contract) -> Any:
     Args:
         images: RGB pixels in [0, 255], (..., height, width, 3), or (..., 3, height, width) where
             Keras is set so; an array or a tensor. They are neither changed nor resized.
-        of: a model as `load` or `build` gave it, or what `entry` says of its weights (of a model
-            that came from elsewhere, such as a file).
+        of: a model as `load` or `build` gave it, or a larger one around it, such as a transfer
+            model; or what `entry` says of its weights (of a model that came from elsewhere, such
+            as a file).
 
     Raises:
         ValueError: there are not three channels, or nothing is known of the model's images.
@@ -228,15 +232,31 @@ def contract_of(of: Any) -> Contract:
 
 
 def contract_of_model(model: keras.Model) -> Contract:
-    form = FORMS.get(model)
-    if form is None:
+    known = {STEMS[layer] for layer in layers_of(model) if layer in STEMS}
+    if not known:
         raise ValueError(
             f"nothing is known of the images of {model.name!r}, which is not as pretrained.load "
             f"gave it: pass pretrained.entry(name, source) instead."
         )
+    if len(known) > 1:
+        names = ", ".join(sorted(f"{form.name} of {form.source}" for form in known))
+        raise ValueError(
+            f"{model.name!r} holds several networks ({names}): pass pretrained.entry(name, source) "
+            f"of one of them."
+        )
+    form = known.pop()
     if form.preprocessing:
         raise ValueError(f"{model.name!r} scales its images itself: give it pixels in [0, 255].")
     return SOURCES[form.source][form.name].contract
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    """The layers, those of models for layers with them."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def named(builder: Builder[...], arguments: Mapping[str, Any]) -> Entry:

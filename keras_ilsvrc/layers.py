@@ -142,12 +142,17 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
     def call(self, x: KerasTensor) -> KerasTensor:
         """The normalized tensor."""
         exact = keras.backend.result_type(x.dtype, "float32")
-        a = ops.moveaxis(ops.cast(x, exact), self.axis, -1)
-        around = [(0, 0)] * (len(a.shape) - 1) + [(self.n // 2, self.n // 2)]
+        a = ops.cast(x, exact)
+        # Counted from the front: files that PyTorch's ONNX exporter writes of axes counted from
+        # the back, other than the last, are invalid.
+        axis = self.axis % len(a.shape)
+        around = [(0, 0)] * len(a.shape)
+        around[axis] = (self.n // 2, self.n // 2)
         squares = ops.pad(ops.square(a), around)
-        windows = [squares[..., i : i + a.shape[-1]] for i in range(self.n)]
+        before, count = (slice(None),) * axis, a.shape[axis]
+        windows = [squares[(*before, slice(i, i + count))] for i in range(self.n)]
         b = a * ops.power(self.k + self.alpha * sum(windows), -self.beta)
-        return ops.cast(ops.moveaxis(b, -1, self.axis), self.compute_dtype)
+        return ops.cast(b, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's."""

@@ -53,6 +53,7 @@ class Form(NamedTuple):
     name: str
     source: str
     preprocessing: bool = False
+    contract: Contract | None = None  # of its images, where the weights have one of their own
 
 
 FORMS: WeakKeyDictionary[keras.Model, Form] = WeakKeyDictionary()
@@ -157,10 +158,20 @@ def build(
     """
     source = resolved(name, source)
     found = network(name, source)
-    dialect = entry(found, source)
+    return built_as(found, source, entry(found, source), include_preprocessing, options)
+
+
+def built_as(
+    found: Entry,
+    source: str,
+    dialect: Dialect,
+    include_preprocessing: bool,
+    options: Mapping[str, Any],
+) -> keras.Model:
+    """What `build` gives, of a dialect that may have other images than the source's."""
     check_options(found, source, dialect.options, options)
     if include_preprocessing:
-        options = with_scaled_images(found, dialect, options)
+        options = with_scaled_images(found, dialect, dict(options))
     options = {**found.options, **dialect.options, **options}
     given = options.get("input_tensor") is not None or options.get("input_shape") is not None
     size = dialect.contract.size
@@ -168,7 +179,7 @@ def build(
         options["input_shape"] = image_shape(size)
     # In a context of its own: rules and scopes around it would change the form.
     model = Context().run(built, found.builder, dialect, options)
-    FORMS[model] = Form(found.name, source, include_preprocessing)
+    FORMS[model] = Form(found.name, source, include_preprocessing, dialect.contract)
     STEMS[next(layer for layer in model.layers if layer.weights)] = FORMS[model]
     return model
 
@@ -247,7 +258,7 @@ def contract_of_model(model: keras.Model) -> Contract:
     form = known.pop()
     if form.preprocessing:
         raise ValueError(f"{model.name!r} scales its images itself: give it pixels in [0, 255].")
-    return SOURCES[form.source][form.name].contract
+    return form.contract or SOURCES[form.source][form.name].contract
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.Layer]:

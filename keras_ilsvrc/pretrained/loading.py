@@ -15,11 +15,12 @@ import numpy as np
 
 from ..assembly import Builder
 from ..catalog import Entry
+from . import hub
 from .contents import Contents, FaultError
 from .dialect import Dialect
 from .fetching import fetched
 from .files import digest, hashed, opened, sound
-from .forms import SOURCES, build, check_options, entry, named, network, resolved
+from .forms import SOURCES, built_as, check_options, entry, named, network, resolved
 from .matching import Convert, Place, Wishes, matched, renamed
 from .report import LoadError, Report
 
@@ -43,7 +44,9 @@ def load(
             the source's own, such as timm's "legacy_senet154".
         source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "caffe",
             "msra", "onnx", "cifar", or "imagenet".
-        path: of the file, in whatever format; None fetches the source's own, once, and compares
+        path: of the file, in whatever format, or of a folder in the layout of Hugging Face's hub
+            (config.json and model.safetensors, or the index of its parts), or "hf://OWNER/NAME",
+            which is fetched with huggingface_hub; None fetches the source's own, once, and compares
             its checksum.
         sha256: of the file, to compare: its first digits, 8 or more.
         include_preprocessing: whether the model takes RGB pixels in [0, 255].
@@ -70,10 +73,13 @@ def load(
             "as published",
         )
     else:
-        place, integrity = existing(path), ""
+        place, integrity, config = hub.found(path)
+        dialect = replace(dialect, contract=hub.images(config, dialect.contract))
+        if (number := hub.classes(config)) and options.get("include_top", True):
+            options = {"classes": number, **options}
     if sha256 is not None:
         integrity = check_sha256(place, sha256)
-    model = build(network_entry, source, include_preprocessing=include_preprocessing, **options)
+    model = built_as(network_entry, source, dialect, include_preprocessing, options)
     fill(model, place, dialect, wishes, integrity)
     return model
 
@@ -102,13 +108,6 @@ def wished(options: Mapping[str, Any]) -> Wishes:
     last = keras.config.image_data_format() == "channels_last"
     other = bool(shape) and shape[-1 if last else 0] != 3
     return Wishes("classes" in options, other, not options.get("include_top", True))
-
-
-def existing(path: str | PathLike[str]) -> Path:
-    """The file, which must be there."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no weights file {str(path)!r}.")
-    return Path(path)
 
 
 def fill(

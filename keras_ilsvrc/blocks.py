@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import KerasTensor, layers
 
-from .layers import BatchNormalization, LocalResponseNormalization
+from .layers import BatchNormalization, Power, check_window
 
 Block = Callable[[KerasTensor], KerasTensor]
 Sides = int | tuple[int, int]
@@ -221,10 +221,75 @@ def without_norm(normalization: Normalization) -> tuple[Rule, ...]:
 
 
 def lrn(*, name: str = "lrn", **arguments: Any) -> Block:
-    """Local response normalization with the constants of AlexNet's section 3.3."""
-    return lambda x: LocalResponseNormalization(
-        axis=channel_axis(), name=named(name), **given("lrn", name, arguments)
-    )(x)
+    """x -> x / (k + alpha * sum of x^2 over the n channels nearest to each) ** beta.
+
+    Local response normalization of AlexNet's section 3.3, in Keras' own layers, so that a saved
+    model needs nothing else; `name` is that of the last one, whose output is the block's. Sums are
+    made in float32 under mixed precision.
+
+    Args:
+        name: of the layer that gives the normalized images.
+        arguments: the constants n, k, alpha and beta; those of the paper are 5, 2, 1e-4 and 0.75.
+
+    Raises:
+        ValueError: `n` is not a positive odd whole number.
+    """
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        constants = {"n": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75, **given("lrn", name, arguments)}
+        last, policy = named(name), keras.config.dtype_policy()
+        return normalize_responses(x, last, policy, Power(name=f"{last}_power"), **constants)
+
+    return apply
+
+
+def normalize_responses(
+    x: KerasTensor,
+    name: str,
+    policy: keras.DTypePolicy,
+    power: Callable[..., KerasTensor],
+    n: int,
+    k: float,
+    alpha: float,
+    beta: float,
+) -> KerasTensor:
+    """The layers of `lrn`, computing in `policy`, but in float32 where that has half precision.
+
+    `power` is (x1, x2=number) -> x1 ** x2.
+    """
+    check_window(n)
+    half = policy.compute_dtype in ("float16", "bfloat16")
+    exact = "float32" if half else policy
+    squares = layers.Multiply(dtype=exact, name=f"{name}_square")([x, x])
+    total = squares
+    if n > 1:
+        pads, data_format = along_channels(n // 2, n // 2)
+        padded = layers.ZeroPadding2D(pads, data_format, dtype=exact, name=f"{name}_pad")(squares)
+        windows = []
+        for i in range(n):
+            crops, data_format = along_channels(i, n - 1 - i)
+            crop = layers.Cropping2D(crops, data_format, dtype=exact, name=f"{name}_window{i + 1}")
+            windows.append(crop(padded))
+        total = layers.Add(dtype=exact, name=f"{name}_sum")(windows)
+    base = layers.Rescaling(alpha, k, dtype=exact, name=f"{name}_base")(total)
+    factor = power(base, x2=-beta)
+    if not half:
+        return layers.Multiply(dtype=exact, name=name)([x, factor])
+    product = layers.Multiply(dtype=exact, name=f"{name}_product")([x, factor])
+    # It casts its input. Identity would, too, but does not serialize a policy.
+    return layers.Activation("linear", dtype=policy, name=name)(product)
+
+
+def along_channels(
+    before: int, after: int
+) -> tuple[tuple[tuple[int, int], tuple[int, int]], Literal["channels_first", "channels_last"]]:
+    """Numbers of channels as padding and cropping layers take them, and their data format.
+
+    Under the name of the other data format the channels are one of the two axes they work on.
+    """
+    if channel_axis() == -1:
+        return ((0, 0), (before, after)), "channels_first"
+    return ((before, after), (0, 0)), "channels_last"
 
 
 def relu(name: str = "relu") -> Block:
@@ -351,12 +416,7 @@ def pad_channels(total: int, *, name: str = "pad_channels") -> Block:
 
     def apply(x: KerasTensor) -> KerasTensor:
         new = total - channels(x)
-        margins = (new // 2, new - new // 2)
-        # Under the other data format's name the channels are one of the two padded axes.
-        if channel_axis() == -1:
-            pads, data_format = ((0, 0), margins), "channels_first"
-        else:
-            pads, data_format = (margins, (0, 0)), "channels_last"
+        pads, data_format = along_channels(new // 2, new - new // 2)
         return layers.ZeroPadding2D(pads, data_format, name=named(name))(x)
 
     return apply

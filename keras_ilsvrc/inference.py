@@ -11,7 +11,8 @@ from keras import layers, ops
 
 from .anatomy import Step, flat, free, functional, graph_of, tensors, walked
 from .assembly import deep_recursion
-from .layers import BatchNormalization, LocalResponseNormalization
+from .blocks import channel_axis, normalize_responses
+from .layers import BatchNormalization, LocalResponseNormalization, Power
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,18 @@ def drop_auxiliary(model: keras.Model) -> keras.Model:
 
 
 def plain(model: keras.Model) -> keras.Model:
-    """`model` in Keras' own layers, for deployment: its file opens without this package.
+    """`model` in Keras' own layers and operations alone, also where this package is imported.
+
+    A saved model of this package opens without it anyhow; what is left is a model whose layers of
+    response normalization are this package's, as they were in its first version.
 
     Args:
         model: a functional or Sequential model, also with such models for layers.
 
     Returns:
         A flat model of the same name, layers' names and weights (copied), not compiled. Batch
-        normalization is Keras' layer; local response normalization becomes Keras' operations,
-        and its layers' names are gone. Of two layers of one name, in models for layers, the
-        second has a number behind.
+        normalization is Keras' layer, without the backends' kernels. Of two layers of one name, in
+        models for layers, the second has a number behind.
 
     Raises:
         ValueError: `model` is another.
@@ -78,10 +81,21 @@ def own_kind(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
 
 
 def spelled_out(layer: Any, *inputs: Any, **options: Any) -> Any:
-    """The layer's output; that of local response normalization by the operations it is made of."""
-    if isinstance(layer, LocalResponseNormalization):
-        return layer.call(*inputs)
+    """The layer's output; that of a layer that Keras lacks by what it is made of."""
+    match layer:
+        case Power():
+            return ops.power(*inputs, **options)
+        case LocalResponseNormalization():
+            return responses(layer, *inputs)
     return layer(*inputs, **options)
+
+
+def responses(layer: LocalResponseNormalization, x: Any) -> Any:
+    """Response normalization in layers, of images; in operations, of other tensors."""
+    if len(x.shape) != 4 or layer.axis % 4 != channel_axis() % 4:
+        return layer.call(x)
+    constants = {key: getattr(layer, key) for key in ("n", "k", "alpha", "beta")}
+    return normalize_responses(x, layer.name, layer.dtype_policy, ops.power, **constants)
 
 
 class Copy(NamedTuple):

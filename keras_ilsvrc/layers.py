@@ -1,4 +1,11 @@
-"""The layer that Keras lacks, and the one that backends have faster."""
+"""The layers that Keras lacks, and the one that backends have faster.
+
+A saved model names for each layer a module and a class, and beside them the name under which the
+class is registered. Keras asks the registered name first: where this package is imported, it
+gives the classes below. Where it is not, Keras takes the class of that name in that module. So
+`BatchNormalization` and `Power` state the module of Keras' class of the same name, which computes
+the same of the same configuration, weights and arguments: files open without this package.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -69,7 +76,16 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     The kernel takes images of float32, or of half precision, whose sums it makes in float32. All
     else is left to Keras: other ranks, axes and types; masks, `renorm`, `synchronized`; training
     on one value a channel; and JAX.
+
+    A saved model opens without this package, with Keras' layer, and with the kernel where the
+    package is imported.
     """
+
+    __module__ = keras.layers.BatchNormalization.__module__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy, which would look for this class in Keras' module."""
+        return unpickled, (keras.saving.serialize_keras_object(self), self.get_weights())
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The normalized tensor."""
@@ -105,6 +121,49 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         )
 
 
+def unpickled(config: dict[str, Any], weights: list[np.ndarray]) -> keras.layers.Layer:
+    """The layer of a configuration, with these weights if it was built."""
+    layer = keras.saving.deserialize_keras_object(config)
+    if weights:
+        layer.set_weights(weights)
+    return layer
+
+
+@keras.saving.register_keras_serializable(package="keras_ilsvrc")
+class Power(keras.layers.Layer):  # type: ignore[misc]
+    """x1 ** x2, element by element: keras.ops.power as a layer, since .h5 files hold layers alone.
+
+    Args:
+        name: of the layer.
+
+    Called with x1, a tensor of any shape, and x2, a number; the output has x1's shape and type.
+    """
+
+    __module__ = keras.ops.power.__module__
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name, autocast=False)
+
+    def call(self, x1: Any, x2: float) -> Any:
+        """The powers."""
+        return ops.power(x1, x2)
+
+    def compute_output_spec(self, x1: KerasTensor, x2: float) -> KerasTensor:
+        """Shape and type of x1."""
+        return KerasTensor(x1.shape, x1.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras' operation takes, too."""
+        return {"name": self.name}
+
+    def get_build_config(self) -> None:
+        """None: an operation is not built."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy, as above."""
+        return unpickled, (keras.saving.serialize_keras_object(self), [])
+
+
 @keras.saving.register_keras_serializable(package="keras_ilsvrc")
 class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
     """b_i = a_i / (k + alpha * sum of a_j^2 over the n channels nearest to i) ** beta.
@@ -118,7 +177,9 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
         k, alpha, beta: as in the formula.
         axis: of the channels.
 
-    Input and output: any shape. Half precision is summed in float32.
+    Input and output: any shape. Half precision is summed in float32. A model with this layer opens
+    only where this package is imported; `blocks.lrn`, which the networks have, is made of Keras'
+    layers.
 
     Raises:
         ValueError: `n` is not a positive odd whole number.
@@ -133,8 +194,7 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
         axis: int = -1,
         **options: Any,
     ) -> None:
-        if not isinstance(n, int | np.integer) or n < 1 or n % 2 == 0:
-            raise ValueError(f"n, the channels summed over, is odd (1, 3, 5, ...), not {n!r}.")
+        check_window(n)
         super().__init__(**options)
         self.n = int(n)
         self.k, self.alpha, self.beta, self.axis = k, alpha, beta, axis
@@ -162,3 +222,9 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
         """The arguments."""
         mine = {name: getattr(self, name) for name in ("n", "k", "alpha", "beta", "axis")}
         return {**super().get_config(), **mine}
+
+
+def check_window(n: Any) -> None:
+    """Raise ValueError unless `n` is a positive odd whole number."""
+    if not isinstance(n, int | np.integer) or n < 1 or n % 2 == 0:
+        raise ValueError(f"n, the channels summed over, is odd (1, 3, 5, ...), not {n!r}.")

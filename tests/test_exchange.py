@@ -41,7 +41,10 @@ def test_saved_elsewhere_it_opens_here_and_computes_the_same(name, backend):
     saved = keras.models.load_model(file(name, backend))
     built = NETWORKS[name](input_shape=(16, 16, 3))
     scramble(built)
-    assert [x.name for x in saved.layers[1:]] == [x.name for x in built.layers[1:]]
+    # These files are of the first version, whose response normalization was one layer.
+    names = [x.name for x in saved.layers[1:]]
+    assert [x.name for x in built.layers[1:] if x.name in names] == names
+    assert [w.path for w in saved.weights] == [w.path for w in built.weights]
     a, b = outputs(saved), outputs(built)
     assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
 

@@ -293,17 +293,6 @@ def test_a_plain_model_s_file_opens_without_this_package(name, tmp_path):
             assert np.abs(a - b).max() <= 1e-5 * np.abs(a).max()
 
 
-def test_the_model_s_own_file_needs_this_package(tmp_path):
-    """The control: what `plain` is for."""
-    scramble(PLAIN["densenet"]()).save(tmp_path / "ours.keras")
-    np.save(tmp_path / "x.npy", noise(2, 16, 16, 3))
-    command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "ours.keras"),
-               str(tmp_path / "x.npy"), str(tmp_path / "y.npz")]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode != 0
-    assert "BatchNormalization" in done.stderr
-
-
 def test_a_plain_model_trains_and_has_the_names_and_weights_of_its_origin():
     model = scramble(PLAIN["densenet"]())
     copy = inference.plain(model)

@@ -3,6 +3,7 @@
 Most of it is said of graphs without weights, which cost no time: see `drawn`.
 """
 
+import importlib
 import inspect
 import math
 import pickle
@@ -392,6 +393,16 @@ def test_a_builder_takes_what_keras_applications_takes_in_its_order(name):
     assert parameters["weights"].default is None, "nothing is downloaded unasked"
     assert parameters["classes"].default == (10 if name.startswith("cifar.") else 1000)
     assert {p.kind for p in [*parameters.values()][8:]} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_saved_model_names_classes_of_keras_alone(name):
+    """Where this package is not imported, these are what a file is opened with."""
+    saved = [keras.saving.serialize_keras_object(x) for x in default(name).operations]
+    assert saved
+    for layer in saved:
+        assert layer["module"].split(".")[0] == "keras", layer
+        assert hasattr(importlib.import_module(layer["module"]), layer["class_name"]), layer
 
 
 def test_type_checkers_see_the_arguments_that_builders_have():

@@ -5,13 +5,14 @@
 catalog     list_models, get_model, entry: the networks by name, with their papers' figures
 cifar       the papers' networks for 32 x 32 images
 anatomy     profile, stages, features: what a graph says of itself; backbones
+export      export: files for ONNX Runtime, OpenVINO, LiteRT, TensorFlow, PyTorch
 inference   drop_auxiliary, fold_batch_norm, lay_out_kernels; plain: Keras' layers
 pretrained  load, save: trained weights of other zoos, strictly; their images' scale
 blocks      the vocabulary, for networks of your own
 layers      BatchNormalization on the backends' kernels, LocalResponseNormalization
 """
 
-from . import anatomy, assembly, blocks, catalog, cifar, inference, layers, pretrained
+from . import anatomy, assembly, blocks, catalog, cifar, export, inference, layers, pretrained
 from .alexnet import AlexNet
 from .catalog import get_model, list_models
 from .densenet import DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264
@@ -84,6 +85,7 @@ __all__ = [
     "catalog",
     "cifar",
     "decode_predictions",
+    "export",
     "get_model",
     "inference",
     "layers",

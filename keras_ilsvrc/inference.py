@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,9 @@ from .anatomy import Step, flat, free, functional, graph_of, tensors, walked
 from .assembly import deep_recursion
 from .blocks import channel_axis, normalize_responses
 from .layers import BatchNormalization, LocalResponseNormalization, Power
+
+if TYPE_CHECKING:
+    from .compiled import Compiled
 
 log = logging.getLogger(__name__)
 
@@ -322,3 +325,48 @@ def lay_out(kernel: Any) -> None:
     if kernel.device.type == "cpu":
         view = kernel.data.permute(3, 2, 0, 1)
         kernel.data = view.contiguous(memory_format=torch.channels_last).permute(2, 3, 1, 0)
+
+
+# --- compiled for this processor -----------------------------------------------------------------
+
+
+def compile(
+    model: keras.Model,
+    engine: str = "fastest",
+    precision: str = "f32",
+    *,
+    images: Any = None,
+    calibration: Any = None,
+    preprocess: Callable[[np.ndarray], Any] | None = None,
+) -> "Compiled":
+    """A trained model, on any backend, as a fast function on this CPU: images -> NumPy arrays.
+
+    Auxiliary classifiers are dropped and normalization is folded. The outputs are compared with
+    the model's; the precision is never another than the one named.
+
+    Args:
+        model: functional or sequential; not changed.
+        engine: "openvino", "onnxruntime", "keras" (the backend itself), or "fastest": whichever of
+            those installed takes least time for `images`.
+        precision: "f32"; "bf16" (engines "openvino" and "keras"); "int8" (engines "openvino", by
+            NNCF, and "onnxruntime").
+        images: to compare and to time with: an array as the model takes it, of the batch that
+            will be used. Without them, those that `calibration` holds out, or one image of noise.
+        calibration, preprocess: for int8, as in `keras_ilsvrc.export.export`.
+
+    Returns:
+        What computes: called with images, it gives one array, or a list where the model has
+        several outputs. Its attributes, and str, tell the engine, the difference from the model,
+        the share of images with the same largest output, and milliseconds.
+
+    Raises:
+        ValueError: the arguments do not go together, or this processor lacks bfloat16.
+        ImportError: an engine is not installed.
+        RuntimeError: outputs differ from the model's by more than 1e-4 of the largest in f32, or
+            0.2 in bf16.
+    """
+    from .compiled import compile as compiled  # which stands on the functions above
+
+    return compiled(
+        model, engine, precision, images=images, calibration=calibration, preprocess=preprocess
+    )

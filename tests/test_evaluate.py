@@ -365,7 +365,7 @@ def test_an_unknown_model_is_refused_with_the_closest(folder):
         ("resnet50", "kears", "--source keras or torchvision or timm"),
         ("resnet50", "imagenet", "--source keras"),
         ("resnet50", "cifar", "--source keras"),
-        ("zfnet", "keras", "no source has any"),
+        ("plain18", "keras", "no source has any"),
     ],
 )
 def test_an_unknown_source_is_refused_with_the_right_ones(folder, model, source, right):

@@ -12,6 +12,7 @@ blocks      the vocabulary, for networks of your own
 layers      BatchNormalization on the backends' kernels, LocalResponseNormalization
 """
 
+from . import startup  # isort: skip  (before Keras: it chooses the command line's backend)
 from . import anatomy, assembly, blocks, catalog, cifar, export, inference, layers, pretrained
 from .alexnet import AlexNet
 from .catalog import get_model, list_models
@@ -38,6 +39,8 @@ from .vgg import VGG11, VGG13, VGG16, VGG19
 from .zfnet import ZFNet
 
 __version__ = "0.1.0"
+
+del startup
 
 # Builders have weights=..., and what loads weights builds networks: the lower module is told here.
 assembly.weights_loader = with_weights

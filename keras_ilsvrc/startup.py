@@ -36,7 +36,7 @@ def choose_backend() -> None:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Nothing from below Python on the error stream, where TensorFlow greets whatever it is told."""
+    """Nothing from below Python on the error stream, where TensorFlow greets in any case."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -18,6 +18,7 @@ import numpy as np
 
 from . import anatomy, catalog, pretrained
 from .drawing import draw
+from .export import export
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -85,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     one = command("convert", convert, "a weights file in another source's names or format")
     network(one)
     one.add_argument("output", type=Path, help=".safetensors, .pth, .keras or .weights.h5")
+
+    one = command("export", write, "a network as a file for another engine")
+    network(one)
+    one.add_argument("output", type=Path, help=".onnx, .xml, .tflite, .pt2, or a folder")
+    one.add_argument("--format", help="where the ending does not say it")
 
     one = command("parity", compare, "compare the installed backends layer by layer")
     network(one)
@@ -327,6 +333,12 @@ def convert(given: argparse.Namespace) -> None:
     else:
         pretrained.save(model, given.output)
     say(given, {"output": str(given.output)}, str(given.output))
+
+
+def write(given: argparse.Namespace) -> None:
+    """The file, which its engine has run once where it is installed."""
+    report = export(opened(given), given.output, given.format)
+    say(given, {"output": str(given.output), "report": str(report)}, str(report))
 
 
 def compare(given: argparse.Namespace) -> None:

@@ -164,6 +164,12 @@ def test_convert_writes_what_load_reads(tmp_path, capsys):
     assert ".safetensors" in refusal(capsys, *words, tmp_path / "out.txt")
 
 
+def test_export_names_what_is_wrong_with_a_format(model, tmp_path, capsys):
+    words = "export", model, tmp_path / "out.bin", "--format", "jpeg"
+    assert "onnx" in refusal(capsys, *words)
+    assert not (tmp_path / "out.bin").exists()
+
+
 @ONE_BACKEND
 def test_parity_says_what_is_installed(capsys):
     if all(map(__import__("importlib.util").util.find_spec, ("tensorflow", "jax"))):

@@ -15,9 +15,9 @@ from typing import Any
 
 from ..claims import Claim, Trained
 from ..evidence.canonical import key_of
-from ..evidence.errors import InputError
 from ..evidence.provenance import git
-from ..evidence.store import COMMITTED, Record, Store, explored_in, read_record
+from ..evidence.snapshot import PARTS, Snapshot
+from ..evidence.store import COMMITTED, Record
 from ..experiments.exploration import SEEDS, chosen
 from ..experiments.replication import FIRST, looks
 from ..experiments.spec import group_of
@@ -39,21 +39,20 @@ print(json.dumps({{
 """
 
 
-def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
-    """What is wrong with the records in a folder, in its `explored`, `second` and `anew`, and with
-    the rates that it shares with the committed ones, a sentence each; nothing if all is well.
+def problems(claims: Collection[Claim], evidence: Snapshot) -> Iterator[str]:
+    """What is wrong with records, judged, explored, replicated and rerun, and with the rates that
+    they share with the committed ones, a sentence each; nothing if all is well.
     """
-    stores = [Store(folder / name) for name in ("", "explored", "second", "anew")]
-    unread = dict.fromkeys(told for store in stores for told in damaged(store))
-    yield from unread
-    if unread:
+    damage = evidence.describe_damage()
+    yield from damage
+    if damage:
         return
-    records, explored, second, anew = (store.read() for store in stores)
-    every = [r for store in stores for r in (*store.read().values(), *store.others())]
+    records, explored, second, anew = (evidence.records(part) for part in PARTS)
+    every = list(evidence.all_records())
     for record in every:
         if record["circumstances"]["dirty"]:
             yield f"{record['key']} was made from a tree with uncommitted changes: make it again."
-    for other in stores[0].others():
+    for other in evidence.further():
         first = records.get(other["key"], other)
         if other["circumstances"]["started"] < first["circumstances"]["started"]:
             yield f"{other['key']} has an earlier result than the one that is judged."
@@ -62,7 +61,7 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         for key, record in some.items():
             if record["spec"]["seed"] < least:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
-    choosing = explored_in(folder)
+    choosing = evidence.explored
     found = findings(claims, records, choosing)
     yield from astray(found, records, second, anew, choosing)
     if not git("rev-parse", "HEAD"):
@@ -70,7 +69,7 @@ def problems(claims: Collection[Claim], folder: Path) -> Iterator[str]:
         return
     for finding in found:
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, choosing, folder)
+            yield from untimely(finding.claim, runs, choosing, evidence.folder)
 
 
 def astray(
@@ -101,15 +100,6 @@ def astray(
 
 def environment_of(record: Record) -> str:
     return record["circumstances"]["environment"]
-
-
-def damaged(store: Store) -> Iterator[str]:
-    """The files of a store that are not whole records."""
-    for path in store.files():
-        try:
-            store.environment(read_record(path))
-        except InputError as error:
-            yield str(error)
 
 
 def untimely(
@@ -174,7 +164,7 @@ def is_ancestor(commit: str) -> bool:
 @cache
 def rules_at(commit: str) -> dict[str, Any]:
     """The rules of all trained statements in a commit's own code; none where it had none."""
-    archive = git("archive", "--format=tar", "--prefix=reproductions/", commit)
+    archive = git("archive", "--format=tar", "--prefix=reproductions/", commit, ":(glob)**/*.py")
     if not archive:
         return {}
     with tempfile.TemporaryDirectory() as folder:

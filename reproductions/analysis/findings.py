@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
-from ..claims import Claim, Computed, OnImageNet, Statement, Trained
+from ..claims import CLAIMS, Claim, Computed, OnImageNet, Statement, Trained
 from ..evidence.canonical import key_of
+from ..evidence.snapshot import Snapshot
 from ..evidence.store import Record
 from ..experiments.metrics import METRICS
 from ..experiments.planning import checks, runs_of, wanted
@@ -100,6 +101,12 @@ def findings(
         for claim in claims
         for statement in claim.statements
     ]
+
+
+@lru_cache(maxsize=2)  # of the records at hand, and of those beside them
+def findings_of(evidence: Snapshot) -> list[Finding]:
+    """What a snapshot's records say of all claims."""
+    return findings(CLAIMS.values(), evidence.records(), evidence.explored)
 
 
 KNOWN = ("", *TIERS)

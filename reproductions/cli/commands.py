@@ -19,20 +19,26 @@ except ModuleNotFoundError as missing:
     sys.exit(f"The suite needs {missing.name}: pip install '.[reproductions]' has it.")
 
 from ..analysis.audit import problems
-from ..analysis.findings import Finding, findings, runs_in
+from ..analysis.findings import Finding, findings_of, runs_in
 from ..analysis.replacement import replace_result
 from ..analysis.scope import is_open
 from ..claims import CLAIMS, Computed, OnImageNet, Statement, Trained
 from ..evidence.errors import InputError
 from ..evidence.provenance import environment, versions
-from ..evidence.store import COMMITTED, Record, Store, explored_in
+from ..evidence.snapshot import EXPLORED, JUDGED, PARTS, REPLICATED, RERUN, Snapshot
+from ..evidence.store import COMMITTED, Record, Store
 from ..execution.backends import choose_backend
 from ..execution.local import RunError
 from ..execution.rerun import describe_run, differences
 from ..execution.rerun import rerun as run_again
 from ..execution.scheduler import Crew, clear
 from ..experiments.arms import ARMS
-from ..experiments.cost import in_folder, known_anew, known_in, made_anew, shortest_first
+from ..experiments.cost import (
+    judged_and_explored,
+    known_durations,
+    known_durations_of_rerun,
+    shortest_first,
+)
 from ..experiments.planning import owed, runs_of, timed
 from ..experiments.spec import Spec, group_of
 from ..experiments.tiers import MEANT_FOR, THREADS, TIERS
@@ -88,11 +94,12 @@ def plan(chosen: Chosen) -> None:
 
     Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
     """
-    present = Store(chosen.records).read()
-    chosen.load()
-    wanted_runs = chosen.runs()
+    evidence = chosen.snapshot()
+    present = evidence.records()
+    chosen = chosen.with_identity()
+    wanted_runs = chosen.runs(evidence)
     runs = owed(wanted_runs, present)
-    estimates = shortest_first(runs, known_in(chosen.records))
+    estimates = shortest_first(runs, known_durations(evidence))
     arm = Column("arm or check", overflow="fold")
     table = Table("run", arm, "seed", "backend", "estimated minutes")
     for key, estimate in estimates.items():
@@ -102,24 +109,25 @@ def plan(chosen: Chosen) -> None:
         table.add_row(key, spec["arm"]["name"], seed, spec["backend"], shown)
     if runs:
         console.print(table)
-    tell_lacking(chosen)
+    tell_lacking(chosen, evidence)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records}.")
     minutes = about(estimates, chosen.jobs)
     say(f"Estimated minutes, {chosen.jobs} at a time: {minutes}.")
-    here = (record["spec"] for record in in_folder(chosen.records))
+    here = (record["spec"] for record in judged_and_explored(evidence))
     trained = any("tier" in spec and spec["backend"] == chosen.backend for spec in here)
     if not trained and any("tier" in spec for spec in runs.values()):
-        there = elsewhere(runs, chosen)
+        there = elsewhere(runs, chosen, evidence)
         more = f", mostly of one machine; at that of another, of {COMMITTED.name}/anew, {there}"
         say(f"That is at the pace of the committed records{more * (there not in ('', minutes))}; "
             "runs made here will tell.")  # fmt: skip
 
 
-def elsewhere(runs: Mapping[str, Spec], chosen: Chosen) -> str:
+def elsewhere(runs: Mapping[str, Spec], chosen: Chosen, evidence: Snapshot) -> str:
     """The minutes at the pace of the machine on which committed runs were made anew, if known."""
-    if chosen.backend not in {record["spec"]["backend"] for record in made_anew()}:
+    again = evidence.committed.records(RERUN).values()
+    if chosen.backend not in {record["spec"]["backend"] for record in again}:
         return ""
-    return about(shortest_first(runs, known_anew()), chosen.jobs)
+    return about(shortest_first(runs, known_durations_of_rerun(evidence)), chosen.jobs)
 
 
 def about(estimates: Mapping[str, float | None], jobs: int) -> str:
@@ -151,18 +159,19 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     store = Store(chosen.records)
     store.check_writable()
     clear(store)
-    present = store.read()
-    chosen.load()
-    wanted_runs = chosen.runs()
+    evidence = chosen.snapshot()
+    present = evidence.records()
+    chosen = chosen.with_data()
+    wanted_runs = chosen.runs(evidence)
     runs = owed(wanted_runs, present)
-    tell_lacking(chosen)
+    tell_lacking(chosen, evidence)
     say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records} on {chosen.backend}.")
     if wanted_runs and not runs:
         say(
             f"All of them are recorded, so that nothing is trained. To start from nothing, remove "
             f"the folder {chosen.records}, or name another one with --records."
         )
-    runs = {key: runs[key] for key in shortest_first(runs, known_in(chosen.records))}
+    runs = {key: runs[key] for key in shortest_first(runs, known_durations(evidence))}
     progress = listener(console, runs)
     if runs:
         with progress:
@@ -175,10 +184,11 @@ def run(chosen: Chosen, max_minutes: float) -> None:
                 if some and left > 0:
                     crew = Crew(store, chosen.arrays, jobs, progress, THREADS[chosen.tier])
                     crew.work(some, min(left, TIMEOUT_MAX))
-    found = found_by(chosen, wanted_runs, store)
-    print_verdicts(found, judged_elsewhere(found, found_in(COMMITTED)))
+    evidence = chosen.snapshot()
+    found = found_by(chosen, wanted_runs, evidence)
+    print_verdicts(found, judged_elsewhere(found, findings_of(evidence.committed)))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
-    left_over = owed(runs, store.read())
+    left_over = owed(runs, evidence.records())
     if left_over and time.monotonic() > until:
         say(f"Time was up: {len(left_over)} runs are still owed; the same command goes on.")
     sys.exit(1 if progress.failures else 3 if left_over else 0)
@@ -192,12 +202,12 @@ def explore(chosen: Chosen) -> None:
     Records go to the folder `explored` in --records. What is there, or committed, chooses the
     learning rates of `run`.
     """
-    chosen.load()
-    if not chosen.explorations():
+    chosen = chosen.with_data()
+    if not chosen.explorations(chosen.snapshot()):
         say("Nothing to explore: no learning rates are asked for, or all are explored.")
-    while runs := chosen.explorations():
+    while runs := chosen.explorations(chosen.snapshot()):
         say(f"{len(runs)} runs to explore, before what they choose is known.")
-        make(chosen, runs, chosen.records / "explored")
+        make(chosen, runs, chosen.records / EXPLORED)
 
 
 @app.command("second-look")
@@ -208,11 +218,12 @@ def second_look(chosen: Chosen) -> None:
     Records go to the folder `second` in --records. The report tells them beside the verdict; they
     decide nothing.
     """
-    chosen.load()
-    tell_lacking(chosen)
-    runs = chosen.second_looks()
+    chosen = chosen.with_data()
+    evidence = chosen.snapshot()
+    tell_lacking(chosen, evidence)
+    runs = chosen.second_looks(evidence)
     say(f"{len(runs)} runs, of which those with a record are kept.")
-    make(chosen, runs, chosen.records / "second")
+    make(chosen, runs, chosen.records / REPLICATED)
 
 
 def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
@@ -247,11 +258,12 @@ def report(records: Path, output: Path | None, beside: Path | None) -> None:
             f"there is no folder {records}: `run` makes it, or name one with --records."
         )
     Store(output or records).check_writable("--output" if output else "--records")
-    found = found_in(records)
-    own = records.resolve() != COMMITTED.resolve()
-    other = found_in(beside or COMMITTED) if beside or own else []
+    evidence = Snapshot(records)
+    found = findings_of(evidence)
+    own = evidence.committed is not evidence
+    other = findings_of(Snapshot(beside) if beside else evidence.committed) if beside or own else []
     print_verdicts(found, other)
-    for path in write(Store(records), output or records, explored_in(records), other):
+    for path in write(evidence, output or records, other):
         say(f"Written: {path}")
 
 
@@ -265,7 +277,8 @@ def rerun_(key: str, records: Path) -> None:
 
     Exit status: 0 the same result, to the bit; 1 another one; 2 bad input.
     """
-    record = record_of(key, Store(records))
+    evidence = Snapshot(records)
+    record = record_of(key, evidence)
     say(f"{key}: {describe_run(record)}")
     choose_backend(record["spec"]["backend"])
     try:
@@ -274,7 +287,7 @@ def rerun_(key: str, records: Path) -> None:
         say(f"FAILED: {error}")
         sys.exit(1)
     if "measured" in record["circumstances"]:
-        tell_surroundings(record, Store(records))
+        tell_surroundings(record, evidence)
         for name, seconds in record["circumstances"]["measured"].items():
             again = end["circumstances"]["measured"][name]
             say(f"{name}: {median(seconds):.4f} s an image then, {median(again):.4f} s now.")
@@ -284,9 +297,9 @@ def rerun_(key: str, records: Path) -> None:
         say(f"{key}: the same result, to the bit.")
         return
     say(f"{key}: another result.")
-    for line in consequences(record, end["result"], Store(records)):
+    for line in consequences(record, end["result"], evidence):
         say(line)
-    tell_surroundings(record, Store(records))
+    tell_surroundings(record, evidence)
     say(f"{len(found)} numbers differ, each as recorded and as computed now:")
     for line in found:
         say(line)
@@ -304,14 +317,13 @@ def verify(records: Path) -> None:
     """
     if not records.is_dir():
         raise InputError(f"there is no folder {records}: name one that `run` has made.")
-    found = list(problems(CLAIMS.values(), records))
+    evidence = Snapshot(records)
+    found = list(problems(CLAIMS.values(), evidence))
     for problem in found:
         say(problem)
     if found:
         sys.exit(1)
-    judged, explored, second, anew = (
-        len(Store(records / name).read()) for name in ("", "explored", "second", "anew")
-    )
+    judged, explored, second, anew = (len(evidence.records(part)) for part in PARTS)
     if not judged + explored + second + anew:
         raise InputError(f"there are no records in {records}: `run` makes some.")
     say(
@@ -323,20 +335,20 @@ def verify(records: Path) -> None:
 # --- what the verbs share -----------------------------------------------------------------------
 
 
-def record_of(key: str, store: Store) -> Record:
-    records = store.read()
+def record_of(key: str, evidence: Snapshot) -> Record:
+    records = evidence.records()
     if key not in records:
         raise InputError(
-            f"{store.folder} has no record {key}: the keys are the names of its files, "
+            f"{evidence.folder} has no record {key}: the keys are the names of its files, "
             f"{len(records)} of them; --records names another folder."
         )
     return records[key]
 
 
-def consequences(record: Record, result: Mapping[str, Any], store: Store) -> list[str]:
+def consequences(record: Record, result: Mapping[str, Any], evidence: Snapshot) -> list[str]:
     """What another result of a run would change in the verdicts that rest on it, a line each."""
     replacements = replace_result(
-        record, result, CLAIMS.values(), store.read(), explored_in(store.folder)
+        record, result, CLAIMS.values(), evidence.records(), evidence.explored
     )
     if not replacements:
         return ["No verdict rests on this run."]
@@ -351,9 +363,9 @@ def consequences(record: Record, result: Mapping[str, Any], store: Store) -> lis
     return lines
 
 
-def tell_surroundings(record: Record, store: Store) -> None:
+def tell_surroundings(record: Record, evidence: Snapshot) -> None:
     """Say where a record was made on other hardware or with other versions."""
-    then, now = versions(store.environment(record)), versions(environment())
+    then, now = versions(evidence.environment(JUDGED, record)), versions(environment())
     around = {"cpu", "gpus", "variables", "python", "keras", "numpy"}
     differing = [
         name
@@ -367,14 +379,14 @@ def tell_surroundings(record: Record, store: Store) -> None:
         say("So last digits may differ, and after hundreds of steps errors by points.")
 
 
-def tell_lacking(chosen: Chosen) -> None:
+def tell_lacking(chosen: Chosen, evidence: Snapshot) -> None:
     """Say of claims that were named which statements these runs do not settle, and why."""
     if chosen.untrained:
         for name in chosen.claims:
             if not CLAIMS[name].computed:
                 say(f"Not run: {name} needs training: leave out --untrained.")
         return
-    explored = explored_in(chosen.records)
+    explored = evidence.explored
     for statement in (s for name in chosen.claims for s in CLAIMS[name].statements):
         if isinstance(statement, OnImageNet):
             say(f"Not run here: {statement.says}: {statement.command}")
@@ -388,14 +400,10 @@ def why_no_runs(statement: Trained, tier: str) -> str:
     return f"its learning rates are not explored at the {tier} tier: `explore` does that"
 
 
-def found_in(folder: Path) -> list[Finding]:
-    return findings(CLAIMS.values(), Store(folder).read(), explored_in(folder))
-
-
-def found_by(chosen: Chosen, runs: Mapping[str, Spec], store: Store) -> list[Finding]:
+def found_by(chosen: Chosen, runs: Mapping[str, Spec], evidence: Snapshot) -> list[Finding]:
     """What the groups of runs that were asked for say, whatever else the folder holds."""
-    groups, records = {group_of(spec) for spec in runs.values()}, store.read()
-    explored = explored_in(chosen.records)
+    groups, records = {group_of(spec) for spec in runs.values()}, evidence.records()
+    explored = evidence.explored
     kinds = (Computed,) if chosen.untrained else (Computed, Trained, OnImageNet)
     return [
         Finding(

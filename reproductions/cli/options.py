@@ -1,7 +1,7 @@
 """What the verbs of the command line are about: which claims, at what budget, on what data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from ..claims import CLAIMS, FLAGSHIP, Claim, Trained
-from ..data.cifar10 import CHOICES, copy_note, load, why_embedded
+from ..data.cifar10 import CHOICES, copy_note, identify, load, why_embedded
 from ..data.transforms import at_tier
 from ..evidence.canonical import key_of
 from ..evidence.errors import InputError
 from ..evidence.provenance import available_cores
-from ..evidence.store import explored_in
+from ..evidence.snapshot import Snapshot
 from ..execution.backends import choose_backend
 from ..experiments.exploration import exploration
 from ..experiments.planning import checks, wanted
@@ -58,8 +58,8 @@ class Chosen:
     jobs: int
     data: str
     records: Path
-    arrays: dict[str, Any] = field(default_factory=dict)
-    identity: dict[str, str] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> list[Claim]:
@@ -74,46 +74,58 @@ class Chosen:
             return []
         return [s for claim in self.judged for s in claim.trained if self.tier in s.seeds]
 
-    def load(self) -> None:
-        """The data, where some statement needs them."""
+    def with_data(self) -> "Chosen":
+        """The same with the arrays of the data set at the tier, where some statement needs them."""
         if not self.statements:
-            return
-        data = load(self.data, TIERS[self.tier])
-        self.identity.update(data.identity())
-        if data.name == "embedded" and self.data == "auto" and self.tier != "smoke":
+            return self
+        tier = TIERS[self.tier]
+        data = load(self.data, tier)
+        return replace(self, arrays=at_tier(data, tier))._identified(data.identity())
+
+    def with_identity(self) -> "Chosen":
+        """The same, knowing which data set it is, where some statement needs that."""
+        if not self.statements:
+            return self
+        return self._identified(identify(self.data, TIERS[self.tier]))
+
+    def _identified(self, identity: Mapping[str, str]) -> "Chosen":
+        if identity["name"] == "embedded" and self.data == "auto" and self.tier != "smoke":
             say(why_embedded())
-        told = self.identity["sha256"][:16]
-        say(f"Data: {data.name} {data.version}, {told}. {copy_note(self.identity)}")
-        self.arrays.update(at_tier(data, TIERS[self.tier]))
+        name = f"{identity['name']} {identity['version']}, {identity['sha256'][:16]}"
+        say(f"Data: {name}. {copy_note(identity)}")
+        return replace(self, identity=identity)
 
-    def runs(self) -> dict[str, Spec]:
-        """What is wanted, by key: checks, then training, whose data are loaded."""
-        return checks(self.judged, self.backend) | self.training()
+    def snapshot(self) -> Snapshot:
+        """The records of the folder as they are now."""
+        return Snapshot(self.records)
 
-    def training(self) -> dict[str, Spec]:
+    def runs(self, evidence: Snapshot) -> dict[str, Spec]:
+        """What is wanted, by key: checks, then training, whose data are known."""
+        return checks(self.judged, self.backend) | self.training(evidence)
+
+    def training(self, evidence: Snapshot) -> dict[str, Spec]:
         """The training that is wanted, by key."""
         if not self.statements:
             return {}
-        explored, n = explored_in(self.records), self.seeds
+        n = self.seeds
         more = (lambda statement: range(statement.first, statement.first + n)) if n else None
-        return wanted(self.judged, self.group, explored, more)
+        return wanted(self.judged, self.group, evidence.explored, more)
 
     @property
     def group(self) -> Group:
-        """Of the runs; the data must be loaded."""
+        """Of the runs; the data must be known."""
         data = {f"data_{name}": value for name, value in self.identity.items()}
         return Group(self.backend, self.tier, **data)
 
-    def second_looks(self) -> dict[str, Spec]:
+    def second_looks(self, evidence: Snapshot) -> dict[str, Spec]:
         """The runs of second looks, by key."""
-        explored = explored_in(self.records)
-        found = (looks(statement, self.group, explored) for statement in self.statements)
+        found = (looks(statement, self.group, evidence.explored) for statement in self.statements)
         specs = (spec for by_look in found for look in by_look.values() for spec in look.values())
         return {key_of(spec): spec for spec in specs}
 
-    def explorations(self) -> dict[str, Spec]:
+    def explorations(self, evidence: Snapshot) -> dict[str, Spec]:
         """What is to be explored next, by key."""
-        explored = explored_in(self.records)
+        explored = evidence.explored
         runs: dict[str, Spec] = {}
         for statement in self.statements:
             runs |= exploration(statement, self.group, explored)

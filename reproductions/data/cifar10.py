@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from ..evidence.errors import InputError
 from ..experiments.tiers import Tier
+from .memo import remember
 from .synthetic import embedded_images
 
 CHOICES = ("auto", "cifar10", "embedded")
@@ -100,6 +101,29 @@ def load(choice: str, tier: Tier) -> Data:
     )
 
 
+def identify(choice: str, tier: Tier) -> dict[str, str]:
+    """The identity of the data that `choice` gives at `tier`. The same files are decoded once.
+
+    Raises:
+        InputError: as `load`.
+    """
+    wants_embedded = choice == "embedded" or tier.name == "smoke"
+    files = [] if wants_embedded or choice not in CHOICES else prepared_files()
+    if not files:
+        return load(choice, tier).identity()
+    import PIL
+
+    return remember(files, f"Pillow {PIL.__version__}", lambda: load(choice, tier).identity())
+
+
+def prepared_files() -> list[Path]:
+    """The files of CIFAR-10 as TensorFlow Datasets prepared it; none where it is not prepared."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("cifar10", data_dir=tfds_folder())
+    return [path for path in Path(builder.data_path).glob("*") if path.is_file()]
+
+
 def why_embedded() -> str:
     """Why `auto` took the embedded images at a tier that would rather have CIFAR-10."""
     return (
@@ -161,9 +185,11 @@ def decoded(split: Any) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of a random-access split."""
     from PIL import Image
 
+    def pixels(row: Any) -> np.ndarray:
+        return np.asarray(Image.open(io.BytesIO(row["image"])))
+
     rows = split.__getitems__(range(len(split)))
-    images = np.stack([np.asarray(Image.open(io.BytesIO(row["image"]))) for row in rows])
-    return images, np.array([row["label"] for row in rows], "int64")
+    return np.stack([*map(pixels, rows)]), np.array([row["label"] for row in rows], "int64")
 
 
 def archive_path() -> Path:

@@ -3,12 +3,12 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .canonical import canonical
+from .canonical import canonical, canonical_members, joined
 from .errors import InputError
 
 # Of a record or a manifest; theirs are some kilobytes.
@@ -88,15 +88,36 @@ def read_canonical(path: Path) -> Any:
     """A JSON file's value, if its bytes are canonical. One that cannot be read for another reason
     than not being there is an OSError: it may be whole.
     """
+    return read_checked(path, canonical)[0]
+
+
+def read_canonical_members(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same of an object, and the canonical text of each of its members; of what is no object,
+    no members.
+    """
+    texts: dict[str, str] = {}
+
+    def text_of(value: Any) -> bytes:
+        if not isinstance(value, dict):
+            return canonical(value)
+        texts.update(canonical_members(value))
+        return joined(texts)
+
+    value, _ = read_checked(path, text_of)
+    return value, texts
+
+
+def read_checked(path: Path, text_of: Callable[[Any], bytes]) -> tuple[Any, bytes]:
+    """A JSON file's value and bytes, if they are the text of the value."""
     try:
         data = bounded(path)
         value = json.loads(data)
-        text = canonical(value)
+        text = text_of(value)
     except (*MISSING, ValueError, RecursionError) as error:
         raise damaged(path, f"it cannot be read ({error})") from error
     if text != data:
         raise damaged(path, "its bytes are not in canonical form")
-    return value
+    return value, data
 
 
 def bounded(path: Path) -> bytes:

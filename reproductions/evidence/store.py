@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .canonical import canonical, key_of, sha256
+from .canonical import canonical, digest_of, key_of, key_of_text, sha256
 from .errors import InputError
-from .files import damaged, listed, read_canonical, write_once
+from .files import damaged, listed, read_canonical, read_canonical_members, write_once
 from .provenance import PACKAGE
 
 SCHEMA = 1
@@ -153,14 +153,14 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: it is damaged, or of a later schema.
     """
-    record = read_canonical(path)
-    if not isinstance(record, dict) or set(record) != MEMBERS:
+    record, texts = read_canonical_members(path)
+    if set(texts) != MEMBERS:
         problem = f"its members are not {', '.join(sorted(MEMBERS))}"
     elif record["schema"] != SCHEMA:
         problem = f"its schema is {record['schema']!r} and not {SCHEMA}"
-    elif record["sha256"] != sha256({k: v for k, v in record.items() if k != "sha256"}):
+    elif record["sha256"] != digest_of({n: text for n, text in texts.items() if n != "sha256"}):
         problem = "its SHA-256 does not match"
-    elif record["key"] != key_of(record["spec"]) or path.stem.split("-")[0] != record["key"]:
+    elif record["key"] != key_of_text(texts["spec"]) or path.stem.split("-")[0] != record["key"]:
         problem = "its name or key does not match its spec"
     elif place := misfit(record, SPEC) or misfit(
         record, RUN if "tier" in record["spec"] else CHECK
@@ -179,9 +179,3 @@ def misfit(value: Any, shape: Any, place: str = "") -> str | None:
         return place
     inner = (misfit(value.get(n), s, f"{place}.{n}".lstrip(".")) for n, s in shape.items())
     return next(filter(None, inner), None)
-
-
-def explored_in(folder: Path) -> dict[str, Record]:
-    """The committed explorations, and those of a folder of records."""
-    folders = dict.fromkeys((COMMITTED / "explored", folder / "explored"))
-    return {k: record for path in folders for k, record in Store(path).read().items()}

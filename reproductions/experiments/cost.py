@@ -3,43 +3,34 @@
 import math
 import statistics
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..evidence.canonical import canonical
-from ..evidence.store import COMMITTED, Record, Store
+from ..evidence.snapshot import EXPLORED, JUDGED, RERUN, Snapshot
+from ..evidence.store import Record
 from .spec import Spec
 
 
-def known_in(folder: Path) -> list[Record]:
+def known_durations(evidence: Snapshot) -> list[Record]:
     """What tells how long runs take: the records of a folder, judged and explored, and the
     committed ones, at the pace of the folder's.
     """
-    here = in_folder(folder)
-    return [*here, *paced(committed(), here)]
+    here = judged_and_explored(evidence)
+    return [*here, *paced(judged_and_explored(evidence.committed), here)]
 
 
-def known_anew() -> list[Record]:
-    """The same at the pace of the machine on which committed runs were made anew."""
-    anew, every = made_anew(), committed()
+def known_durations_of_rerun(evidence: Snapshot) -> list[Record]:
+    """The same at the pace of the machine on which committed runs were made again."""
+    anew = list(evidence.committed.records(RERUN).values())
+    every = judged_and_explored(evidence.committed)
     there = {record["circumstances"]["environment"] for record in anew}
     mine = [record for record in every if record["circumstances"]["environment"] in there]
     others = [record for record in every if record["circumstances"]["environment"] not in there]
     return [*anew, *mine, *paced(others, anew)]
 
 
-def committed() -> list[Record]:
-    return in_folder(COMMITTED)
-
-
-def made_anew() -> list[Record]:
-    return list(Store(COMMITTED / "anew").read().values())
-
-
-def in_folder(folder: Path) -> list[Record]:
-    """Judged and explored."""
-    stores = Store(folder), Store(folder / "explored")
-    return [record for store in stores for record in store.read().values()]
+def judged_and_explored(evidence: Snapshot) -> list[Record]:
+    return [record for part in (JUDGED, EXPLORED) for record in evidence.records(part).values()]
 
 
 def minutes(spec: Spec, known: Collection[Mapping[str, Any]]) -> float | None:

@@ -1,6 +1,6 @@
 """What is held between runs: how networks are trained."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Inputs = Literal["0 to 1", "0 to 255"]
@@ -39,7 +39,7 @@ class Recipe:
 
     def spec(self) -> dict[str, Any]:
         """As a run's spec has it: a setting that is as usual is absent."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def at(self, rate: float) -> "Recipe":
         """The same with `rate` at the schedule's peak."""

@@ -1,7 +1,7 @@
 """All that a run's result depends on, but for the machine and the versions."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .arms import ARMS, draws
@@ -77,7 +77,7 @@ def spec_of(
         **versions(ARMS[arm].spec()),
         "arm": ARMS[arm].spec(),
         "recipe": (recipe if rate is None else recipe.at(rate)).spec(),
-        "tier": asdict(tier),
+        "tier": dict(vars(tier)),
         "data": dict(data),
         "seed": seed,
         "backend": backend,

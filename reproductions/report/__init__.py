@@ -15,12 +15,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..analysis import replications
-from ..analysis.findings import Finding, findings, judged, superseded
+from ..analysis.findings import Finding, findings_of, judged, superseded
 from ..analysis.scope import caption, committed_verdict, describe_training, is_open
 from ..claims import CLAIMS
 from ..data.cifar10 import copy_note
 from ..evidence.files import write_over
-from ..evidence.store import Record, Store
+from ..evidence.snapshot import JUDGED, REPLICATED, RERUN, Snapshot
 from . import figures, text
 from . import replication_text as again
 from .highlights import RESULTS
@@ -29,27 +29,20 @@ FLAGSHIP = "degradation-difference"
 
 
 def write(
-    store: Store,
+    evidence: Snapshot,
     folder: Path,
-    explored: Mapping[str, Record],
     committed: Sequence[Finding] = (),
 ) -> tuple[Path, ...]:
-    """Write REPORT.html, REPORT.md, FOUND.md and figures/ from the records of `store`, from second
-    looks and runs made anew beside them, and from what was explored before; return the pages.
+    """Write REPORT.html, REPORT.md, FOUND.md and figures/ from records, judged, replicated, rerun
+    and explored; return the pages.
 
     `committed` are findings of other records, which stand beside those that stay open here; what
     has no runs here is then folded away, as those have it.
     """
-    records, others = store.read(), store.others()
-    beside = [Store(store.folder / name) for name in ("second", "anew")]
-    second, anew = (some.read() for some in beside)
-    found = findings(CLAIMS.values(), records, explored)
+    found = findings_of(evidence)
     drawn = figures.drawn(found)
     save(drawn, folder / "figures")
-    known = environments(store, [*records.values(), *others])
-    for some, made in zip(beside, (second, anew), strict=True):
-        known |= environments(some, list(made.values()))
-    told = context(found, records, explored, second, anew, known, others)
+    told = context(found, evidence)
     told |= {
         "training": describe_training(found, committed),
         "committed": partial(committed_text, committed=committed),
@@ -96,20 +89,14 @@ def save(drawn: Mapping[str, figures.Drawn], folder: Path) -> None:
     """The figures as files, each with its numbers."""
     for name, figure in drawn.items():
         numbers = json.dumps(figure.numbers, indent=1) + "\n"
-        write_over(folder / f"{name}.svg", figures.svg(figure.figure, name))
+        write_over(folder / f"{name}.svg", figure.svg)
         write_over(folder / f"{name}.json", numbers.encode())
 
 
-def context(
-    found: list[Finding],
-    records: Mapping[str, Record],
-    explored: Mapping[str, Record],
-    second: Mapping[str, Record],
-    anew: Mapping[str, Record],
-    known: Mapping[str, Any],
-    others: list[Record],
-) -> dict[str, Any]:
+def context(found: list[Finding], evidence: Snapshot) -> dict[str, Any]:
     """What the templates are filled with."""
+    records, explored = evidence.records(), evidence.explored
+    second, anew = evidence.records(REPLICATED), evidence.records(RERUN)
     groups = [f.headline.group for f in found if f.headline and f.headline.group.tier]
     old = superseded(CLAIMS.values(), records, explored)
     made = replications.repeats(found, second, anew, explored)
@@ -133,8 +120,8 @@ def context(
         "made": made,
         "superseded": old,
         "further": records.keys() - judged(found) - old.keys(),
-        "others": others,
-        "environments": known,
+        "others": evidence.further(),
+        "environments": environments(evidence),
         "copy_note": copy_note,
         "text": text,
     }
@@ -167,7 +154,7 @@ def page(told: Mapping[str, Any], drawn: Mapping[str, figures.Drawn]) -> str:
 
 def inline(drawn: Mapping[str, figures.Drawn], name: str, title: str) -> Markup:
     """A figure as a part of the page, under a title for those who do not see it."""
-    return Markup(figures.inline(drawn[name].figure, name, title))
+    return Markup(figures.inline(drawn[name].svg, name, title))
 
 
 def source(name: str) -> str:
@@ -180,9 +167,11 @@ def sha256(text: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def environments(store: Store, records: list[Record]) -> dict[str, dict[str, Any]]:
-    """The environments that the records were made in, by digest."""
-    return {record["circumstances"]["environment"]: store.environment(record) for record in records}
+def environments(evidence: Snapshot) -> dict[str, dict[str, Any]]:
+    """The environments that runs behind verdicts and beside them were made in, by digest."""
+    made = [(JUDGED, r) for r in (*evidence.records().values(), *evidence.further())]
+    made += [(p, r) for p in (REPLICATED, RERUN) for r in evidence.records(p).values()]
+    return {r["circumstances"]["environment"]: evidence.environment(p, r) for p, r in made}
 
 
 def cell(text: object) -> str:

@@ -32,9 +32,9 @@ Curves = Mapping[str, Mapping[str, Mapping[str, list[float]]]]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, and the numbers in it."""
+    """A figure as SVG, and the numbers in it."""
 
-    figure: Figure
+    svg: bytes
     numbers: Any
 
 
@@ -44,9 +44,11 @@ def drawn(found: Sequence[Finding]) -> dict[str, Drawn]:
     for claim, rows in by_claim(found):
         rows = [row for row in rows if row.headline and isinstance(row.statement, Trained)]
         if rows := [row for row in rows if drawn_with(rows[0], row)]:
-            figures[claim.name] = Drawn(curves_figure(rows), curves_of(rows))
+            figures[claim.name] = Drawn(svg(curves_figure(rows), claim.name), curves_of(rows))
     if shown := effects(found):
-        figures["forest"] = Drawn(forest(shown), [numbers(f, runs) for f, runs in shown])
+        figures["forest"] = Drawn(
+            svg(forest(shown), "forest"), [numbers(f, runs) for f, runs in shown]
+        )
     return figures
 
 
@@ -204,19 +206,22 @@ NAMESPACE = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 
 
-def svg(figure: Figure, salt: str, transparent: bool = False) -> bytes:
+BACKGROUND = b'style="fill: #ffffff"'  # of the figure and its panels
+
+
+def svg(figure: Figure, salt: str) -> bytes:
     """SVG: text as text, and nothing of the day or the machine."""
     file = BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        figure.savefig(
-            file, format="svg", metadata={"Date": None, "Creator": None}, transparent=transparent
-        )
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
 
 
-def inline(figure: Figure, name: str, title: str) -> str:
-    """SVG as a part of a page whose policy allows no style attributes; black follows the page."""
-    root = ET.fromstring(svg(figure, name, transparent=True))
+def inline(drawing: bytes, name: str, title: str) -> str:
+    """SVG as a part of a page whose policy allows no style attributes; black and the background
+    follow the page.
+    """
+    root = ET.fromstring(drawing.replace(BACKGROUND, b'style="fill: none"'))
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.split("}")[-1] in ("metadata", "style"):

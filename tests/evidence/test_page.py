@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from test_report import COMMITTED, EXPLORED, folder_of
+from test_report import COMMITTED, alone, folder_of
 
 from conftest import missing
 from reproductions import report
+from reproductions.evidence.snapshot import Snapshot
 
 try:
     from playwright import sync_api
@@ -34,7 +35,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """The committed records' report, written anew."""
-    page, *_ = report.write(COMMITTED, tmp_path_factory.mktemp("page"), EXPLORED)
+    page, *_ = report.write(Snapshot(COMMITTED.folder), tmp_path_factory.mktemp("page"))
     return page
 
 
@@ -176,7 +177,7 @@ def test_what_records_hold_is_shown_and_never_run(opened, tmp_path):
     """A name, a reason and a machine's name that are markup."""
     evil = "<script>document.title = 'taken'</script><img src=x onerror=alert(1)>]]>"
     store = folder_of(tmp_path, diverge=("plain-56", 5), reason=evil, cpu=evil)
-    path, *_ = report.write(store, tmp_path / "out", {})
+    path, *_ = report.write(alone(store), tmp_path / "out")
     page = opened(path)
     assert page.title() == "What the runs say"
     page.locator("summary", has_text="All").click()

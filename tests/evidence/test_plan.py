@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group, made
 
 from reproductions.claims import CLAIMS
+from reproductions.evidence.snapshot import Snapshot
 from reproductions.evidence.store import COMMITTED, Store, new_record
 from reproductions.experiments.cost import (
     effort,
-    known_anew,
+    known_durations_of_rerun,
     minutes,
     paced,
     paces,
@@ -61,7 +62,10 @@ def test_each_backend_has_its_own_pace():
 
 
 def test_the_machine_that_made_runs_anew_has_its_own_pace():
-    anew, known = Store(COMMITTED / "anew").read().values(), known_anew()
+    anew, known = (
+        Store(COMMITTED / "anew").read().values(),
+        known_durations_of_rerun(Snapshot(COMMITTED)),
+    )
     took = sum(record["circumstances"]["seconds"] for record in anew)
     planned = 60 * sum(minutes(record["spec"], known) for record in anew)
     assert planned == pytest.approx(took, rel=0.05)
@@ -69,7 +73,7 @@ def test_the_machine_that_made_runs_anew_has_its_own_pace():
 
 def test_committed_runs_of_that_machine_keep_their_seconds():
     """Those of the night tier are of it."""
-    known = known_anew()
+    known = known_durations_of_rerun(Snapshot(COMMITTED))
     night = [r for r in Store(COMMITTED).read().values()
              if r["spec"].get("tier", {}).get("name") == "night"]  # fmt: skip
     took = sum(record["circumstances"]["seconds"] for record in night)

@@ -18,12 +18,13 @@ from reproductions.analysis.statistics import holm
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.cli.console import found_of, like
 from reproductions.evidence.canonical import canonical, key_of
+from reproductions.evidence.snapshot import Snapshot
 from reproductions.evidence.store import Store, new_record
 from reproductions.experiments import replication
 from reproductions.experiments.metrics import METRICS
 from reproductions.experiments.planning import wanted
 from reproductions.experiments.spec import BACKENDS, Group, versions
-from reproductions.report.figures import curves_figure, inline
+from reproductions.report.figures import curves_figure, inline, svg
 from reproductions.report.highlights import RESULTS, digest
 
 ROOM = Path(report.__file__).parents[1]
@@ -86,8 +87,13 @@ def folder_of(
     return store
 
 
+def alone(store):
+    """Its records, and no explorations but its own."""
+    return Snapshot(store.folder, store.folder)
+
+
 def markdown_of(store, folder):
-    _, path, _ = report.write(store, folder, {})
+    _, path, _ = report.write(alone(store), folder)
     return path.read_text()
 
 
@@ -99,7 +105,7 @@ def headlines(store):
 
 
 def test_the_committed_report_is_what_its_records_give(tmp_path):
-    report.write(COMMITTED, tmp_path, EXPLORED)
+    report.write(Snapshot(COMMITTED.folder), tmp_path)
     for name in ("REPORT.md", "FOUND.md"):
         assert (tmp_path / name).read_text() == (ROOM / name).read_text()
     pages = [(folder / "REPORT.html").read_text() for folder in (tmp_path, ROOM)]
@@ -279,7 +285,7 @@ def test_the_figures_of_the_fifth_result_are_those_of_the_records(statement, lea
 
 def test_a_result_is_told_of_no_other_records(tmp_path):
     store = folder_of(tmp_path)
-    html, _, page = report.write(store, tmp_path / "out", {})
+    html, _, page = report.write(alone(store), tmp_path / "out")
     text = page.read_text()
     assert not any(result.text in text for result in RESULTS)
     assert "What we found" not in html.read_text()
@@ -345,7 +351,7 @@ def test_a_missing_run_takes_its_verdicts_with_it(tmp_path):
 def test_a_diverged_run_is_shown_with_its_reason_escaped(tmp_path):
     store = folder_of(tmp_path, diverge=("plain-56", 5))
     assert headlines(store)["degradation-plain", "training error"] == "INCONCLUSIVE"
-    page, markdown, _ = (path.read_text() for path in report.write(store, tmp_path, {}))
+    page, markdown, _ = (path.read_text() for path in report.write(alone(store), tmp_path))
     assert "1 of 3 seeds is unknown: runs diverged" in markdown
     assert "diverged: the loss was \\<script\\>not" in markdown
     assert "<script>" not in markdown
@@ -474,7 +480,7 @@ def test_other_results_of_a_key_are_shown_even_without_the_first(tmp_path):
 def test_figures_in_the_page_ask_for_no_style_and_keep_their_words(tmp_path):
     """A content security policy forbids style attributes; colours and sizes stay as attributes."""
     (row, *_) = findings(FLAGSHIP_CLAIMS, folder_of(tmp_path).read(), {})
-    text = inline(curves_figure([row]), "name", "A title of <its> own")
+    text = inline(svg(curves_figure([row]), "name"), "name", "A title of <its> own")
     root = ElementTree.fromstring(text)
     assert all("style" not in element.attrib for element in root.iter())
     words = {e.text for e in root.iter("{http://www.w3.org/2000/svg}text")}

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_report import FLAGSHIP_CLAIMS, FOUND, folder_of
+from test_report import FLAGSHIP_CLAIMS, FOUND, alone, folder_of
 
 from reproductions import report
 from reproductions.analysis.findings import findings
@@ -30,7 +30,7 @@ def test_own_records_are_described_and_what_was_not_run_is_folded(tmp_path):
     beside its own numbers.
     """
     store = folder_of(tmp_path)
-    html, markdown, _ = report.write(store, tmp_path / "out", {}, FOUND)
+    html, markdown, _ = report.write(alone(store), tmp_path / "out", FOUND)
     text, page = markdown.read_text(), html.read_text()
     found = findings(CLAIMS.values(), store.read(), {})
     bare = sum(not finding.headline for finding in found)

@@ -16,6 +16,7 @@ from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.evidence import provenance
 from reproductions.evidence.canonical import canonical
 from reproductions.evidence.provenance import PACKAGE, code, source
+from reproductions.evidence.snapshot import Snapshot
 from reproductions.evidence.store import COMMITTED, Store, new_record
 from reproductions.experiments.planning import wanted
 from reproductions.experiments.replication import looks
@@ -47,7 +48,7 @@ def ended(spec, loss, around):
 
 
 def told(store, claims=FLAGSHIP_CLAIMS):
-    return list(audit.problems(claims, store.folder))
+    return list(audit.problems(claims, Snapshot(store.folder)))
 
 
 def test_whole_records_of_this_commit_pass(tmp_path):

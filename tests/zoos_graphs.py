@@ -52,13 +52,17 @@ def ours(name, source, path, x):
 
 
 def memory(name, source, path):
-    """What loading takes at most, over the size of the file; the model is a part of it."""
+    """What loading takes at most, over the size of the file, the model included; of files below
+    200 MB nothing, as it would not stand out of what the process has used before.
+    """
+    if path.stat().st_size < 200e6:
+        return "-"
     words = [name, source, str(path), str(path.stat().st_size)]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", MEMORY, *words],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return float(done.stdout.split()[-1])
+    return f"{float(done.stdout.split()[-1]):.2f}"
 
 
 def by_onnxruntime(name, folder):
@@ -94,13 +98,12 @@ def main():
         for name in onnx_graphs.GRAPHS:
             difference, most = by_onnxruntime(name, Path(folder))
             form = "ONNX, opset 9"
-            tell(f"onnxruntime {version('onnxruntime')}", name, form, f"{difference:.1e}",
-                 f"{most:.2f}")  # fmt: skip
+            tell(f"onnxruntime {version('onnxruntime')}", name, form, f"{difference:.1e}", most)
         for name in caffe_networks.NETWORKS:
             for older in (False, True) if name in OLDER else (False,):
                 difference, most = by_opencv(name, older, Path(folder))
                 form = f"Caffe, `{'layers' if older else 'layer'}`"
-                tell(f"OpenCV {cv2.__version__}", name, form, f"{difference:.1e}", f"{most:.2f}")
+                tell(f"OpenCV {cv2.__version__}", name, form, f"{difference:.1e}", most)
     head = "| engine | network | file | largest difference | memory |\n|---|---|---|---|---|"
     page = ROOT / "docs" / "graphs.md"
     page.write_text("\n".join([page.read_text().partition("| engine")[0] + head, *rows, ""]))

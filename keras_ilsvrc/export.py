@@ -28,7 +28,7 @@ from . import calibration as calibrating
 from .anatomy import flat
 from .assembly import deep_recursion
 from .engines import ENGINES, Run, installed, largest, open_file, require, version
-from .inference import drop_auxiliary, fold_batch_norm, own_kind, rewritten
+from .inference import drop_auxiliary, fold_batch_norm, own_kind, rewritten, spelled_out
 
 TOLERANCE = 1e-4
 # Pixels of the images that try a file of free height and width.
@@ -208,7 +208,7 @@ def export(
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         file = Path(folder) / f"model{FORMATS[format].suffix}"
         with quiet():
-            WRITERS[format](ready, file)
+            write(ready, file, format)
             difference = compare(model.name, file, format, ready, reference)
         if difference is None:
             notes.append(
@@ -238,6 +238,20 @@ def export(
     return Exported(
         path, format, precision, written, ran, *names, difference, agreement, tuple(notes)
     )
+
+
+def write(model: keras.Model, file: Path, format: str) -> None:
+    """Write the file, or say in one sentence that the converter does not take the model."""
+    try:
+        WRITERS[format](model, file)
+    except ExportError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise ExportError(
+            f"No file is written: '{model.name}' cannot be converted to {format} from "
+            f"{keras.backend.backend()} ({said}); another format or backend may take it."
+        ) from error
 
 
 def compare(name: str, file: Path, format: str, ready: keras.Model, reference: Run) -> float | None:
@@ -580,6 +594,16 @@ def mend_groups(graph: Any, model: keras.Model) -> None:
     """Write grouped convolutions, which tf2onnx leaves as calls of TensorFlow, as ONNX has them."""
     from onnx import helper, numpy_helper
 
+    dilated = [
+        x.name
+        for x in flat(model).layers
+        if getattr(x, "groups", 1) > 1 and tuple(x.dilation_rate) != (1, 1)
+    ]
+    if dilated:
+        raise ExportError(
+            f"No file is written: TensorFlow gives no ONNX of convolutions with groups and "
+            f"dilation ({dilated[0]}): {ELSEWHERE.format('torch')}."
+        )
     grouped = [x for x in flat(model).layers if getattr(x, "groups", 1) > 1]
     if not grouped:
         return
@@ -668,14 +692,16 @@ def without_transposes(path: Path) -> None:
 
 
 def of_any_batch(model: keras.Model) -> keras.Model:
-    """`model` in Keras' layers; its Flatten layers are Reshape, as OpenVINO takes any batch."""
+    """`model` in Keras' layers, and operations that Keras' OpenVINO backend does not tie to the
+    batch of one image that it traces, as it does Flatten.
+    """
 
-    def copied(old: keras.layers.Layer, name: str) -> keras.layers.Layer:
-        if isinstance(old, layers.Flatten) and old.data_format == "channels_last":
-            return layers.Reshape((prod(old.output.shape[1:]),), name=name)
-        return own_kind(old, name)
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        if isinstance(layer, layers.Flatten) and layer.data_format == "channels_last":
+            return ops.reshape(inputs[0], (-1, prod(inputs[0].shape[1:])))
+        return spelled_out(layer, *inputs, **options)
 
-    copy, origins = rewritten(model, copied)
+    copy, origins = rewritten(model, own_kind, call)
     for new in copy.layers:
         if new.weights:
             new.set_weights(origins[new.name].get_weights())

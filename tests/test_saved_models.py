@@ -99,7 +99,7 @@ FIRST = {
     "resnet_first": lambda: resnet(input_shape=(3, SIDE, SIDE)),
 }
 
-FEW = ("alexnet", "alexnet_float16", "resnet", "transfer")
+FEW = ("alexnet", "resnet")
 
 # Where this package cannot be imported.
 ELSEWHERE = """
@@ -124,7 +124,8 @@ def test_saved_models_predict_where_this_package_is_not(tmp_path):
     everything = keras.backend.backend() == "torch"
     chosen = MODELS if everything else {name: MODELS[name] for name in FEW}
     built = {name: scramble(build()) for name, build in chosen.items()}
-    built |= {name: scramble(channels_first(build)) for name, build in FIRST.items()}
+    if everything:
+        built |= {name: scramble(channels_first(build)) for name, build in FIRST.items()}
     for name, model in built.items():
         model.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", noise(2, *model.input_shape[1:]))

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -292,15 +293,25 @@ def assemble(
         return keras.Model(source(image), outputs, name=name or network.name)
 
 
+# The limit is the process's, and models may be built in threads: the first raises it, the last one
+# puts it back.
+_depth_lock = threading.Lock()
+_deep: list[int] = []
+
+
 @contextmanager
 def deep_recursion() -> Iterator[None]:
     """Keras walks a graph by recursion; ResNet-1202 is deeper than Python's default limit."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, 20_000))
+    with _depth_lock:
+        _deep.append(_deep[0] if _deep else sys.getrecursionlimit())
+        sys.setrecursionlimit(max(_deep[0], 20_000))
     try:
         yield
     finally:
-        sys.setrecursionlimit(limit)
+        with _depth_lock:
+            before = _deep.pop()
+            if not _deep:
+                sys.setrecursionlimit(before)
 
 
 STANDARD = tuple(inspect.signature(assemble).parameters)[1:]

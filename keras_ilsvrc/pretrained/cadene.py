@@ -8,6 +8,9 @@ from .dialect import Contract, Dialect, File, Names
 from .torchvision import HALF, IMAGENET_MEAN, IMAGENET_STD, layers
 
 URL = "http://data.lip6.fr/cadene/pretrainedmodels/"
+# timm's copies of the same files, by the same digests in their names.
+COPIES = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-cadene/"
+COPIED = ("se_resnet50", "se_resnet101", "se_resnet152", "inceptionv4")
 HEAD = (("predictions", "last_linear"),)
 MEAN_STD = Contract(IMAGENET_MEAN, IMAGENET_STD, 255, "RGB", 224, 256)
 TO_ONE = Contract(HALF, HALF, 255, "RGB", 299, 342)
@@ -94,7 +97,10 @@ def inception_resnet_v2(head: str) -> Names:
 
 
 def released(name: str, digest: str) -> File:
-    return File(f"{URL}{name}-{digest}.pth", digest)
+    own = f"{URL}{name}-{digest}.pth"
+    if name in COPIED:
+        return File(f"{COPIES}{name}-{digest}.pth", digest, (own,))
+    return File(own, digest)
 
 
 def se_resnet(name: str, digest: str, **options: Any) -> Dialect:

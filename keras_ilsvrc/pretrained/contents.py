@@ -25,7 +25,10 @@ class Contents:
             "legacy" by layer, in an order that counts.
         integrity: which checksum is compared when they are read, or "not checked".
         metadata: what else the file says of itself.
-        layers: of a legacy file, the names of each layer's tensors.
+        layers: of a legacy file, the names of each layer's tensors; of Keras 3's, of each class of
+            layers in their order.
+        sets: of a file with several sets of tensors, each by its name in the file; `tensors` are
+            then none, until one is chosen.
     """
 
     kind: Literal["state", "keras", "legacy"]
@@ -33,6 +36,7 @@ class Contents:
     integrity: str = "not checked"
     metadata: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[tuple[str, ...], ...] = ()
+    sets: Mapping[str, dict[str, Tensor]] = field(default_factory=dict)
 
 
 class FaultError(Exception):
@@ -47,3 +51,12 @@ def unique(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
             raise FaultError(f"has {name!r} twice.")
         found[name] = value
     return found
+
+
+def each(
+    sets: Mapping[str, dict[str, Tensor]],
+    change: Callable[[Mapping[str, Tensor]], dict[str, Tensor]],
+) -> dict[str, dict[str, Tensor]]:
+    """`change` of each set; one that has two names keeps them."""
+    changed = {id(tensors): change(tensors) for tensors in sets.values()}
+    return {name: changed[id(tensors)] for name, tensors in sets.items()}

@@ -45,11 +45,13 @@ class Contract:
 @dataclass(frozen=True)
 class File:
     """A published file. `digest` is its MD5 (32 digits), its SHA-1 (40), or the first digits of its
-    SHA-256; with None nothing says what it should hold, and it is not downloaded.
+    SHA-256; with None nothing says what it should hold, and it is not downloaded. `mirrors` have
+    the same file, and are asked in turn where `url` does not answer.
     """
 
     url: str
     digest: str | None
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
 import keras
@@ -28,16 +29,28 @@ def fetched(dialect: Dialect, name: str, source: str, no_top: bool) -> Path:
 
 
 def fetch(file: File, place: Path) -> None:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)  # else Keras would choose another folder
-        keras.utils.get_file(
-            place.name, file.url, cache_dir=str(place.parents[1]), cache_subdir="models"
-        )
-    except Exception as error:  # get_file raises Exception itself
-        raise OSError(
-            f"cannot fetch {file.url} ({error}); put the file in {str(place.parent)!r} by hand, "
-            f"as {place.name!r}."
-        ) from error
+    """From the first host that answers; moved into its place when it is whole."""
+    failed: list[tuple[str, Exception]] = []
+    for url in (file.url, *file.mirrors):
+        beside = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)  # else Keras would choose another
+            keras.utils.get_file(
+                beside.name, url, cache_dir=str(place.parents[1]), cache_subdir="models"
+            )
+            check_digest(beside, file)
+            os.replace(beside, place)
+            return
+        except Exception as error:  # get_file raises Exception itself
+            failed.append((url, error))
+        finally:
+            beside.unlink(missing_ok=True)
+    if len(failed) == 1 and isinstance(failed[0][1], LoadError):
+        raise failed[0][1]
+    raise OSError(
+        f"cannot fetch {'; '.join(f'{url} ({error})' for url, error in failed)}; put the file in "
+        f"{str(place.parent)!r} by hand, as {place.name!r}."
+    ) from failed[-1][1]
 
 
 def check_digest(path: Path, file: File) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import safetensors
 
 from .caffe_files import caffe_file
-from .contents import Contents, FaultError, T, Tensor, unique
+from .choosing import unwrapped
+from .contents import Contents, FaultError, T, Tensor, each, unique
 from .onnx_files import onnx_file
 from .pickled import archived, unzipped
 from .report import LoadError
@@ -27,8 +29,8 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 PYTORCH_UNZIPPED = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 KINDS = (
-    "HDF5 (.h5, .weights.h5), .keras, .safetensors, PyTorch's (.pth, .pt, .th), .onnx, or "
-    ".caffemodel"
+    "HDF5 (.h5, .weights.h5), .keras, .safetensors, PyTorch's (.pth, .pt, .th, .bin), .onnx, "
+    ".caffemodel, or the index of parts (.index.json, .weights.json)"
 )
 
 # Kinds that are told by the end of their name.
@@ -48,13 +50,27 @@ def opened(path: Path) -> Iterator[Contents]:
     try:
         with path.open("rb") as file, ExitStack() as stack:
             contents = sound(lambda: reader(file.read(16), path.suffix)(path, stack))
-            tensors = {
-                name: Tensor(tensor.shape, partial(sound, tensor.read))
-                for name, tensor in contents.tensors.items()
-            }
-            yield replace(contents, tensors=tensors)
+            yield ready(contents)
     except FaultError as fault:
         raise LoadError(f"the file {str(path)!r} {fault}") from fault.__cause__
+
+
+def ready(contents: Contents, bare: bool = True) -> Contents:
+    """The damages of whose values are said, and whose names are without what wrappers put there."""
+
+    def change(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        named = unwrapped(tensors) if bare and contents.kind == "state" else tensors
+        return guarded(named)
+
+    sets = each(contents.sets, change)
+    one = {id(tensors): tensors for tensors in sets.values()}
+    tensors = next(iter(one.values())) if len(one) == 1 else {}
+    return replace(contents, tensors=tensors if sets else change(contents.tensors), sets=sets)
+
+
+def guarded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, the damages of whose values are said."""
+    return {name: Tensor(t.shape, partial(sound, t.read)) for name, t in tensors.items()}
 
 
 def sound(read: Callable[[], T]) -> T:
@@ -79,6 +95,8 @@ def reader(head: bytes, suffix: str) -> Callable[[Path, ExitStack], Contents]:
         return tensors_file
     if suffix in OTHERS:
         return OTHERS[suffix]
+    if head.lstrip().startswith(b"{") and head[:8].isascii():
+        return sharded
     raise FaultError(f"is of no known kind of weights: {KINDS}.")
 
 
@@ -101,17 +119,89 @@ def tensors_file(path: Path, stack: ExitStack) -> Contents:
     file = stack.enter_context(safetensors.safe_open(path, "numpy"))
     metadata = file.metadata() or {}
     tensors = {
-        name: Tensor(tuple(file.get_slice(name).get_shape()), partial(widened, file, name))
+        name: Tensor(tuple(file.get_slice(name).get_shape()), partial(values, file, path, name))
         for name in file.keys()  # noqa: SIM118 (it is no mapping)
     }
     known = "SHA-256 in the file" if "sha256" in metadata else "not checked"
     return Contents("state", tensors, known, metadata)
 
 
-def widened(file: Any, name: str) -> np.ndarray:
-    """A tensor; bfloat16, which NumPy does not know, as float32."""
-    array: np.ndarray = file.get_tensor(name)
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+# Types that safetensors has and does not give to NumPy.
+EIGHT_BITS = {
+    "F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2,
+    "F8_E8M0": ml_dtypes.float8_e8m0fnu, "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
+}  # fmt: skip
+
+
+def values(file: Any, path: Path, name: str) -> np.ndarray:
+    """A tensor of a safetensors file."""
+    kind = file.get_slice(name).get_dtype()
+    if kind not in EIGHT_BITS:
+        array: np.ndarray = file.get_tensor(name)
+        return array
+    with path.open("rb") as raw:
+        length = int.from_bytes(raw.read(8), "little")
+        told = json.loads(raw.read(length))[name]
+        start, end = told["data_offsets"]
+        raw.seek(8 + length + start)
+        return np.frombuffer(raw.read(end - start), EIGHT_BITS[kind]).reshape(told["shape"])
+
+
+# --- parts, and their index -------------------------------------------------------------------
+
+
+def sharded(path: Path, stack: ExitStack) -> Contents:
+    """The tensors of several files, by an index: {"weight_map": {name: file, or files}}."""
+    index = json.loads(path.read_text("utf-8"))
+    names = parts_of(index)
+    for name in names:
+        if not path.with_name(name).is_file():
+            raise FaultError(f"is an index of parts, of which {name!r} is not beside it.")
+
+    def part(name: str) -> Contents:
+        place = path.with_name(name)
+        with place.open("rb") as file:
+            head = file.read(16)
+        if head.startswith(HDF5):
+            return hdf5(stack.enter_context(h5py.File(place, "r")), part=True)
+        kind = reader(head, place.suffix)
+        if kind is sharded:
+            raise FaultError(f"has an index, {name!r}, for a part.")
+        return ready(kind(place, stack), bare=False)
+
+    return joined(index, {name: part(name) for name in names})
+
+
+def parts_of(index: Any) -> list[str]:
+    """The names of the files of an index, all of its own folder."""
+    if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+        raise FaultError("is JSON without a weight_map: of no known kind of weights.")
+    listed = index["weight_map"].values()
+    names = [*dict.fromkeys(n for v in listed for n in (v if isinstance(v, list) else [v]))]
+    for name in names:
+        if not isinstance(name, str) or name in ("", ".", "..") or {*name} & {*"/\\\0"}:
+            raise FaultError(f"has a part outside its folder: {name!r}.")
+    if not names:
+        raise FaultError("is an index of no parts.")
+    return names
+
+
+def joined(index: Mapping[str, Any], parts: Mapping[str, Contents]) -> Contents:
+    """One file's contents of the parts'; each tensor must be in the part that the index says."""
+    (kind, *others) = {part.kind for part in parts.values()}
+    if others or kind == "legacy" or any(not part.tensors for part in parts.values()):
+        raise FaultError("is an index of parts of different kinds.")
+    tensors = unique(pair for part in parts.values() for pair in part.tensors.items())
+    if kind == "state":
+        for name, where in index["weight_map"].items():
+            if not isinstance(where, str) or name not in parts[where].tensors:
+                raise FaultError(f"has {name!r} in its index, and not in {where!r}.")
+    checked = {part.integrity for part in parts.values()}
+    integrity = checked.pop() if len(checked) == 1 else "not checked"
+    layers = tuple(row for part in parts.values() for row in part.layers)
+    return Contents(kind, tensors, integrity.replace("SHA-256 in the file", "not checked"),
+                    layers=layers)  # fmt: skip
 
 
 # --- zip archives: .keras, and PyTorch's --------------------------------------------------------
@@ -123,16 +213,40 @@ def zipped(path: Path, stack: ExitStack) -> Contents:
     for member in archive.infolist():
         check_member(member)
     names = [*unique((name, None) for name in archive.namelist())]
-    if "model.weights.h5" in names:
-        others = {name: archive.read(name) for name in {*names} - {"model.weights.h5"}}
-        config = others.get("config.json", b"{}").decode()
-        inside = io.BytesIO(archive.read("model.weights.h5"))
-        contents = hdf5(stack.enter_context(h5py.File(inside, "r")))
-        return Contents(contents.kind, contents.tensors, "CRC-32", {"config": config})
     pickles = [name for name in names if PurePosixPath(name).name == "data.pkl"]
     if len(pickles) == 1:
+        check_stored(archive)
         return archived(archive, pickles[0])
+    weights = [name for name in names if PurePosixPath(name).name in KERAS_WEIGHTS]
+    if len(weights) == 1 and not pickles:
+        return keras_archive(archive, weights[0], stack)
     raise FaultError("is an archive of neither Keras' nor PyTorch's weights.")
+
+
+KERAS_WEIGHTS = ("model.weights.h5", "model.weights.json")
+# Archives that were packed again are compressed; weights shrink little, what is made for harm much.
+MOST, RATIO = 2**30, 20
+
+
+def keras_archive(archive: zipfile.ZipFile, weights: str, stack: ExitStack) -> Contents:
+    """A .keras file, the members of which a folder may stand around."""
+    root = weights.rpartition("model.weights")[0]
+    config = f"{root}config.json"
+    data = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+    def inside(name: str) -> Contents:
+        if name not in data:
+            raise FaultError(f"is an index of parts, of which {name!r} is not there.")
+        file = stack.enter_context(h5py.File(io.BytesIO(data[name]), "r"))
+        return hdf5(file, part=weights.endswith(".json"))
+
+    if weights.endswith(".json"):
+        index = json.loads(data[weights])
+        contents = joined(index, {name: inside(root + name) for name in parts_of(index)})
+    else:
+        contents = inside(weights)
+    metadata = {"config": data.get(config, b"{}").decode()}
+    return replace(contents, integrity="CRC-32", metadata=metadata)
 
 
 def check_member(member: zipfile.ZipInfo) -> None:
@@ -140,27 +254,46 @@ def check_member(member: zipfile.ZipInfo) -> None:
     name = PurePosixPath(member.filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts:
         raise FaultError(f"is an archive with the path {member.filename!r} outside itself.")
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise FaultError("is compressed; Keras and PyTorch store weights as they are.")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise FaultError("is compressed, and not as zip usually does: pack it again.")
+    if member.file_size > MOST and member.file_size > RATIO * member.compress_size:
+        raise FaultError(f"is an archive whose {member.filename!r} swells when it is unpacked.")
+
+
+def check_stored(archive: zipfile.ZipFile) -> None:
+    if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+        raise FaultError("is compressed; PyTorch stores weights as they are.")
 
 
 # --- HDF5: Keras' -----------------------------------------------------------------------------
 
 
-def hdf5(file: h5py.File) -> Contents:
+def hdf5(file: h5py.File, part: bool = False) -> Contents:
+    """In a part of a file layers without names stand under their group, as "?conv2d_1"."""
     datasets = dict(walk(file, set()))
     if "layer_names" in file.attrs or "layer_names0" in file.attrs or "model_weights" in file:
         found = legacy(file.get("model_weights", file), datasets)
         return replace(found, metadata={"config": text(file.attrs.get("model_config", "{}"))})
-    pairs = []
+    pairs: list[tuple[str, Tensor]] = []
+    rows: dict[str, list[str]] = {}
     for path, dataset in datasets.items():
         if path.startswith("/optimizer/") or "/seed_generator/" in path:
             continue
         layer, _, number = path.rpartition("/")
-        if "name" not in file[layer].attrs:
+        if "name" not in file[layer].attrs and not part:
             raise FaultError(f"does not say whose {path!r} is: save it with Keras 3.15.")
-        pairs.append((f"{text(file[layer].attrs['name'])}/{number}", tensor(dataset)))
-    return Contents("keras", unique(pairs))
+        group = layer.removesuffix("/vars").rpartition("/")[2]
+        name = f"{text(file[layer].attrs.get('name', '?' + group))}/{number}"
+        pairs.append((name, tensor(dataset)))
+        rows.setdefault(layer.removesuffix("/vars"), []).append(name)
+    ordered = sorted(rows, key=place_of_class)
+    return Contents("keras", unique(pairs), layers=tuple(tuple(rows[n]) for n in ordered))
+
+
+def place_of_class(group: str) -> tuple[str, int]:
+    """Keras 3 calls groups by class and place in the model: layers/conv2d, layers/conv2d_1, ..."""
+    name, _, number = group.rpartition("_")
+    return (name, int(number)) if number.isdecimal() else (group, 0)
 
 
 def walk(group: h5py.Group, met: set[int]) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -220,4 +353,17 @@ def text(value: Any) -> str:
 
 
 def tensor(dataset: h5py.Dataset) -> Tensor:
-    return Tensor(dataset.shape, lambda: dataset[()])
+    return Tensor(dataset.shape, partial(read, dataset))
+
+
+# HDF5 has no such types, and keeps their bytes.
+OPAQUE = {2: ml_dtypes.bfloat16, 1: ml_dtypes.float8_e4m3fn}
+
+
+def read(dataset: h5py.Dataset) -> np.ndarray:
+    """The values; bytes of a type that HDF5 does not know in that type."""
+    array = np.asarray(dataset[()])
+    if array.dtype.kind != "V" or array.dtype.names:
+        return array
+    typed: np.ndarray = np.ascontiguousarray(array).view(OPAQUE[array.dtype.itemsize])
+    return typed.reshape(array.shape)

@@ -4,8 +4,9 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 from ..assembly import Builder
 from ..catalog import Entry
 from . import hub
+from .choosing import Choice
 from .contents import Contents, FaultError
 from .dialect import Dialect
 from .fetching import fetched
 from .files import digest, hashed, opened, sound
-from .forms import SOURCES, built_as, check_options, entry, named, network, resolved
-from .matching import Convert, Place, Wishes, matched, renamed
+from .forms import FORMS, SOURCES, build, built_as, check_options, entry, named, network, resolved
+from .identity import check_identity
+from .matching import Convert, Place, Wishes, matched
 from .report import LoadError, Report
 
 log = logging.getLogger("keras_ilsvrc")
@@ -35,6 +38,10 @@ def load(
     *,
     sha256: str | None = None,
     include_preprocessing: bool = False,
+    key: str | None = None,
+    prefix: str | None = None,
+    rename: Mapping[str | re.Pattern[str], str] | None = None,
+    ignore: Sequence[str] = (),
     **options: Any,
 ) -> keras.Model:
     """The network `name` in the form of `source`, with trained weights.
@@ -45,16 +52,25 @@ def load(
         source: as in `entry`: "keras", "torchvision", "timm", "cadene", "qubvel", "caffe",
             "msra", "onnx", "cifar", or "imagenet".
         path: of the file, in whatever format, or of a folder in the layout of Hugging Face's hub
-            (config.json and model.safetensors, or the index of its parts), or "hf://OWNER/NAME",
+            (config.json and model.safetensors, or the index of its parts), of an index, or "hf://OWNER/NAME",
             which is fetched with huggingface_hub; None fetches the source's own, once, and compares
             its checksum.
         sha256: of the file, to compare: its first digits, 8 or more.
         include_preprocessing: whether the model takes RGB pixels in [0, 255].
+        key: of a file of torch.save with several sets of weights the one that is meant, such as
+            "state_dict_ema", "teacher", or "callbacks.average.state" of a dictionary in others.
+        prefix: what stands before the network's names in the file, as "backbone."; tensors without
+            it are left out. None: what wrappers put there is taken off (`module.`, `_orig_mod.`,
+            `model.`), and so is what stands before most of the network's names.
+        rename: for beginnings of names in the file, as "fc.1.", what the source has for them, as
+            "fc."; or for compiled patterns, as in re.sub.
+        ignore: beginnings of names, or patterns (fnmatch), that are left out.
         options: the builder's. With other `classes` the classifier stays as initialised; with
             another number of channels in `input_shape` the first kernel is summed over its
             channels and divided by their new number, so that an image of equal channels gives
-            what its grey one gave; with include_top=False the file's classifier is left out. What
-            is not the file's is logged as a warning (logger "keras_ilsvrc").
+            what its grey one gave; with include_top=False the file's classifier is left out, of
+            whatever dense layers it is. What is not the file's, and what `prefix` and `ignore` left
+            out, is logged as a warning (logger "keras_ilsvrc").
 
     Raises:
         LoadError (a ValueError): the file is damaged, or a weight has no place, or a variable no
@@ -66,6 +82,7 @@ def load(
     network_entry = network(name, source)
     dialect = entry(network_entry, source)
     check_options(network_entry, source, dialect.options, options)
+    choice = Choice(key, prefix, rename or {}, ignore)
     wishes = wished(options)
     if path is None:
         place, integrity = (
@@ -80,7 +97,9 @@ def load(
     if sha256 is not None:
         integrity = check_sha256(place, sha256)
     model = built_as(network_entry, source, dialect, include_preprocessing, options)
-    fill(model, place, dialect, wishes, integrity)
+    others = {option: value for option, value in options.items() if option != "output_stride"}
+    undilated = partial(build, network_entry, source, **blank(others))
+    fill(model, place, dialect, wishes, integrity, choice, undilated if dilated(options) else None)
     return model
 
 
@@ -99,8 +118,19 @@ def with_weights(builder: Builder[...], arguments: Mapping[str, Any]) -> keras.M
         )
     path = Path(weights)
     model = builder(**options)
-    fill(model, path, None, wished(options))
+    others = {option: value for option, value in options.items() if option != "output_stride"}
+    undilated = partial(builder, **blank(others))
+    fill(model, path, None, wished(options), undilated=undilated if dilated(options) else None)
     return model
+
+
+def dilated(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("output_stride", 32) != 32)
+
+
+def blank(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a network whose values do not matter."""
+    return {**options, "kernel_initializer": "zeros"}
 
 
 def wished(options: Mapping[str, Any]) -> Wishes:
@@ -116,26 +146,30 @@ def fill(
     dialect: Dialect | None,
     wishes: Wishes,
     integrity: str = "",
+    choice: Choice = Choice(),  # noqa: B008 (it does not change)
+    undilated: Callable[[], keras.Model] | None = None,
 ) -> Report:
     """Every tensor of the file into its variable, once all are known to fit and to be sound.
 
     They are read twice, so that no more than one stands in memory beside the model.
     """
     with opened(path) as found:
-        contents = renamed(found, dialect)
-        report, plan = matched(model, path, contents, dialect, wishes)
-        report = replace(report, integrity=integrity or report.integrity)
+        identity = check_identity(found, path, FORMS.get(model))
+        report, plan, contents = matched(model, path, found, dialect, wishes, choice)
+        notes = (*report.notes, *([identity] if identity else []))
+        report = replace(report, integrity=integrity or report.integrity, notes=notes)
         if not report.complete:
             raise LoadError(
                 f"the file {str(path)!r} does not fit {model.name!r} as asked for.", report
             )
-        sound(lambda: check_settings(model, contents))
-        check_integrity(contents, [place for place, _ in plan])
+        sound(lambda: check_settings(model, found, undilated))
+        check_integrity(found, contents, [place for place, _ in plan])
         for place, convert in plan:
             check_values(place.variable, value_of(place, convert, contents))
         for place, convert in plan:
             place.variable.assign(value_of(place, convert, contents))
-    level = logging.WARNING if report.fresh or report.reshaped else logging.INFO
+    asked = choice != Choice()
+    level = logging.WARNING if report.fresh or report.reshaped or asked else logging.INFO
     log.log(level, "%s", report)
     return report
 
@@ -154,8 +188,21 @@ def check_sha256(path: Path, wanted: str) -> str:
 COMPUTED = ("strides", "dilation_rate", "groups", "pool_size", "epsilon", "scale")
 
 
-def check_settings(model: keras.Model, contents: Contents) -> None:
-    """Of a file that has its model's: names and shapes would fit a form of other strides, too."""
+def check_settings(
+    model: keras.Model, contents: Contents, undilated: Callable[[], keras.Model] | None = None
+) -> None:
+    """Of a file that has its model's: names and shapes would fit a form of other strides, too. Into
+    a dilated network go its own weights and those of the network that is not.
+    """
+    try:
+        compare_settings(model, contents)
+    except FaultError:
+        if undilated is None:
+            raise
+        compare_settings(undilated(), contents)
+
+
+def compare_settings(model: keras.Model, contents: Contents) -> None:
     found = json.loads(contents.metadata.get("config", "{}")).get("config", {}).get("layers", [])
     saved = {layer["config"].get("name"): layer for layer in found}
     before = {id(layer.output): layer for layer in model.layers} if saved else {}
@@ -207,13 +254,13 @@ def inbound(layer: Mapping[str, Any]) -> str | None:
     return None
 
 
-def check_integrity(contents: Contents, places: list[Place]) -> None:
+def check_integrity(found: Contents, contents: Contents, places: list[Place]) -> None:
     """Compare the SHA-256 that the file has of itself; or read what no variable takes, by which an
     archive compares its own.
     """
-    if "sha256" in contents.metadata:
-        hashes = {name: hashed(tensor.read()) for name, tensor in contents.tensors.items()}
-        if digest(hashes) != contents.metadata["sha256"]:
+    if "sha256" in found.metadata:
+        hashes = {name: hashed(tensor.read()) for name, tensor in found.tensors.items()}
+        if digest(hashes) != found.metadata["sha256"]:
             raise FaultError("has other values than were saved in it.")
     if contents.integrity == "CRC-32":
         for name in {*contents.tensors} - {name for place in places for name in place.names}:
@@ -222,8 +269,13 @@ def check_integrity(contents: Contents, places: list[Place]) -> None:
 
 def value_of(place: Place, convert: Convert, contents: Contents) -> np.ndarray:
     """A variable's value; of a convolution in groups, stored as one a group, all together."""
-    parts = [contents.tensors[name].read() for name in place.names]
+    parts = [widened(contents.tensors[name].read()) for name in place.names]
     return convert(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1))
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """Of a type that NumPy itself has; bfloat16 and the types of 8 bits as float32."""
+    return array.astype("float32") if array.dtype.kind == "V" else array
 
 
 def check_values(variable: keras.Variable, value: np.ndarray) -> None:

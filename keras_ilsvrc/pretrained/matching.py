@@ -1,7 +1,7 @@
 """Which tensor of a file belongs in which variable of a model, and in which layout."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +11,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from .contents import Contents, FaultError, Tensor, unique
+from .choosing import Choice, Chosen, chosen, counter
+from .contents import Contents, FaultError, Tensor, each, unique
 from .dialect import PARTS, Dialect, module
 from .report import Report
 
@@ -48,15 +49,27 @@ class Verdict(NamedTuple):
 
 
 def matched(
-    model: keras.Model, path: Path, contents: Contents, dialect: Dialect | None, wishes: Wishes
-) -> tuple[Report, list[tuple[Place, Convert]]]:
-    """What of a file belongs where: as a report, and how it gets there."""
+    model: keras.Model,
+    path: Path,
+    contents: Contents,
+    dialect: Dialect | None,
+    wishes: Wishes,
+    choice: Choice = Choice(),  # noqa: B008 (it does not change)
+) -> tuple[Report, list[tuple[Place, Convert]], Contents]:
+    """What of a file belongs where: as a report, how it gets there, and the tensors by the names of
+    places.
+    """
+    contents, meaning = meant(model, contents, dialect, wishes, choice)
     places = placed(model, contents, dialect)
     judge = Judge(model, contents, wishes, places)
     verdicts = [(place, judge(place)) for place in places]
     used = {name for place in places for name in place.names}
     rest = [name for name in contents.tensors if name not in used]
-    left_out = [name for name in rest if wishes.no_top and of_top(name, contents, dialect)]
+    replaced = wishes.no_top or any(
+        verdict.word == "fresh" and place.layer.name == "predictions" for place, verdict in verdicts
+    )
+    ends = heads(rest, places, contents, dialect) if replaced else ()
+    left_out = [name for name in rest if name in ends]
     if dialect and not any(x.name in CLASSIFIERS[1:] for x in model.layers):
         left_out += [name for name in rest if optional(name, dialect)]
 
@@ -74,9 +87,30 @@ def matched(
         misshapen=said("misshapen"),
         fresh=said("fresh"),
         reshaped=said("reshaped"),
-        left_out=tuple(left_out),
+        left_out=(*left_out, *meaning.left_out),
+        notes=meaning.notes,
     )
-    return report, [(place, verdict.convert) for place, verdict in verdicts if verdict.convert]
+    plan = [(place, verdict.convert) for place, verdict in verdicts if verdict.convert]
+    return report, plan, contents
+
+
+def meant(
+    model: keras.Model,
+    contents: Contents,
+    dialect: Dialect | None,
+    wishes: Wishes,
+    choice: Choice,
+) -> tuple[Contents, Chosen]:
+    """The contents in today's names, and of several things that a file holds the network."""
+    contents = renamed(contents, dialect)
+    if contents.kind == "state":
+        wanted = [name for place in placed(model, contents, dialect) for name in place.names]
+        return chosen(contents, wanted, choice, wishes.no_top)
+    if choice.key is not None:
+        raise FaultError("has one set of weights: key is of files of torch.save.")
+    if contents.kind == "keras":
+        contents = in_order_of_classes(model, with_names(model, contents), dialect)
+    return by_layers(contents, choice)
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -121,20 +155,52 @@ def parts(layer: keras.Layer, first: Tensor) -> int:
     return groups if kernel and first.shape == (*kernel[:-1], kernel[-1] // groups) else 1
 
 
-def of_top(name: str, contents: Contents, dialect: Dialect | None) -> bool:
-    """Whether a tensor is the file's classifier's."""
+def heads(
+    rest: Sequence[str], places: Sequence[Place], contents: Contents, dialect: Dialect | None
+) -> set[str]:
+    """Of the tensors without a place those of the file's classifier, which may be another one than
+    the source's: dense layers behind what has a place.
+    """
+    tensors = contents.tensors
     if contents.kind == "legacy":
-        return name in {n for row in dense_end(contents) for n in row}
+        return {name for row in dense_end(contents) for name in row} & {*rest}
     if contents.kind == "keras":
-        return name.partition("/")[0] in TOP
+        rows: dict[str, list[str]] = {}
+        for name in rest:
+            rows.setdefault(name.partition("/")[0], []).append(name)
+        matrices = [x for x, row in rows.items() if is_dense([tensors[n].shape for n in row])]
+        ends = {*TOP, *(matrices if len(matrices) <= 3 else ())}
+        return {name for x, row in rows.items() if x in ends for name in row}
     names = dialect.names if dialect and dialect.names else ()
-    return name.rpartition(".")[0] in {module(names, layer) for layer in TOP}
+    tops = {module(names, layer) for layer in TOP} - {None}
+    bodies = {
+        name.partition(".")[0] for place in places for name in place.names
+        if place.layer.name not in TOP
+    }  # fmt: skip
+    found = set()
+    for name in rest:
+        inside = name.rpartition(".")[0]
+        shapes = [tensors[n].shape for n in rest if n.rpartition(".")[0] == inside]
+        behind = inside and name.partition(".")[0] not in bodies and is_dense(shapes)
+        if behind or any(inside == top or inside.startswith(f"{top}.") for top in tops):
+            found.add(name)
+    return found
+
+
+def is_dense(shapes: Sequence[Shape]) -> bool:
+    """Whether shapes are those of a dense layer: a matrix, and a vector or none."""
+    ranks = sorted(map(len, shapes), reverse=True)
+    return ranks == [2] or (
+        ranks == [2, 1] and any(len(s) == 1 and s[0] in t for t in shapes for s in shapes if t != s)
+    )
 
 
 def dense_end(contents: Contents) -> list[tuple[str, ...]]:
     """The last layers of a legacy file, at most three, that are a matrix and a vector each."""
     found: list[tuple[str, ...]] = []
     for row in contents.layers[:-4:-1]:
+        if any(name not in contents.tensors for name in row):
+            break
         shapes = [contents.tensors[name].shape for name in row]
         if [len(shape) for shape in shapes] != [2, 1] or shapes[0][1:] != shapes[1]:
             break
@@ -147,13 +213,104 @@ def optional(name: str, dialect: Dialect) -> bool:
 
 
 def renamed(contents: Contents, dialect: Dialect | None) -> Contents:
-    """With today's names, and without what is no weight: PyTorch's counters of batches."""
-    tensors = unique(
-        (newer(name, dialect.older if dialect else ()), tensor)
-        for name, tensor in contents.tensors.items()
-        if not name.endswith("num_batches_tracked")
-    )
-    return replace(contents, tensors=tensors)
+    """With today's names, and without what is no weight: counters of batches and models."""
+
+    def today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return unique(
+            (newer(name, dialect.older if dialect else ()), tensor)
+            for name, tensor in tensors.items()
+            if contents.kind != "state" or not counter(name)
+        )
+
+    sets = each(contents.sets, today)
+    return replace(contents, tensors=today(contents.tensors), sets=sets)
+
+
+def by_layers(contents: Contents, choice: Choice) -> tuple[Contents, Chosen]:
+    """A Keras file without what is to be ignored, its layers renamed; names are layer/variable."""
+    if choice == Choice():
+        return contents, Chosen(contents.tensors, (), ())
+
+    def new(name: str) -> str:
+        layer, slash, rest = name.partition("/")
+        for there, here in choice.rename.items():
+            if isinstance(there, re.Pattern):
+                layer = there.sub(here, layer)
+            elif layer.startswith(there):
+                layer = here + layer.removeprefix(there)
+        return layer.removeprefix(choice.prefix or "") + slash + rest
+
+    def out(name: str) -> bool:
+        layer = name.partition("/")[0]
+        patterns = choice.ignore
+        return not name.startswith(choice.prefix or "") or any(
+            fnmatchcase(name, p) or fnmatchcase(layer, p) for p in patterns
+        )
+
+    left = tuple(filter(out, contents.tensors))
+    tensors = unique((new(n), t) for n, t in contents.tensors.items() if n not in left)
+    layers = tuple(tuple(new(n) for n in row if n not in left) for row in contents.layers)
+    changed = replace(contents, tensors=tensors, layers=tuple(filter(None, layers)))
+    return changed, Chosen(tensors, left, ())
+
+
+def with_names(model: keras.Model, contents: Contents) -> Contents:
+    """For layers that stand under their class and its number the model's: "?conv2d_1" is its second
+    convolution. Keras' files in parts name a layer in the first of its parts alone.
+    """
+    classes: dict[str, list[str]] = {}
+    for layer in model.layers:
+        classes.setdefault(SNAKE.get(type(layer).__name__, ""), []).append(layer.name)
+
+    def name(old: str) -> str:
+        group, slash, rest = old.partition("/")
+        kind, _, number = group.removeprefix("?").rpartition("_")
+        if not number.isdecimal():
+            kind, number = group.removeprefix("?"), "0"
+        ours = classes.get(kind, [])
+        known = group.startswith("?") and int(number) < len(ours)
+        return (ours[int(number)] if known else group) + slash + rest
+
+    tensors = unique((name(n), t) for n, t in contents.tensors.items())
+    rows = tuple(tuple(map(name, row)) for row in contents.layers)
+    return replace(contents, tensors=tensors, layers=rows)
+
+
+SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}
+# What Keras calls layers that were given no name.
+AUTOMATIC = re.compile(r"(conv2d|batch_normalization)(_\d+)?")
+
+
+def in_order_of_classes(
+    model: keras.Model, contents: Contents, dialect: Dialect | None
+) -> Contents:
+    """Of a source whose layers have no names of their own: Keras calls them by their class and a
+    number, which depends on what was built before, and stores each class in the order of the graph.
+    """
+    if dialect is None or dialect.names is not None:
+        return contents
+    files = {row[0].partition("/")[0]: row for row in contents.layers}
+    weighted = [layer for layer in model.layers if layer.weights]
+    if not any(AUTOMATIC.fullmatch(name) for name in files.keys() - {x.name for x in weighted}):
+        return contents
+    new: dict[str, str] = {}
+    for kind, ranks in ((layers.Conv2D, {4, 1}), (layers.BatchNormalization, {1})):
+        theirs = [
+            name for name, row in files.items()
+            if {len(contents.tensors[n].shape) for n in row} | {1} == ranks
+        ]  # fmt: skip
+        ours = [layer.name for layer in weighted if isinstance(layer, kind)]
+        if len(theirs) != len(ours):
+            return contents
+        new |= dict(zip(theirs, ours, strict=True))
+
+    def name(old: str) -> str:
+        layer, slash, rest = old.partition("/")
+        return new.get(layer, layer) + slash + rest
+
+    tensors = unique((name(n), t) for n, t in contents.tensors.items())
+    rows = tuple(tuple(map(name, row)) for row in contents.layers)
+    return replace(contents, tensors=tensors, layers=rows)
 
 
 def newer(name: str, older: Sequence[tuple[str, str]]) -> str:

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import keras
 import numpy as np
 from keras import layers, ops
 
@@ -47,6 +48,10 @@ def scale(images: Any, contract: Contract) -> Any:
     if not hasattr(images, "shape"):
         images = np.asarray(images)
     axis = channel_axis() if channel_axis() == -1 else -3
+    if getattr(images.shape, "rank", 4) is None:
+        raise ValueError(
+            "images are of unknown shape: say it, as in tf.ensure_shape(images, (None, None, 3))."
+        )
     check_channels(images.shape[axis])
     warn_of_range(images)
     factor, summand = (
@@ -56,9 +61,36 @@ def scale(images: Any, contract: Contract) -> Any:
     if isinstance(images, np.ndarray):
         pixels = images.astype("float32")
         return (np.flip(pixels, axis) if contract.order == "BGR" else pixels) * factor + summand
+    root = type(images).__module__.partition(".")[0]
+    if root in LIBRARIES and root != keras.backend.backend():
+        return LIBRARIES[root](images, axis, contract.order == "BGR", factor, summand)
     pixels = ops.cast(images, "float32")
     pixels = ops.flip(pixels, axis) if contract.order == "BGR" else pixels
     return pixels * ops.convert_to_tensor(factor) + ops.convert_to_tensor(summand)
+
+
+def by_tensorflow(
+    images: Any, axis: int, flip: bool, factor: np.ndarray, summand: np.ndarray
+) -> Any:
+    """Of TensorFlow's tensors, which tf.data has under every backend."""
+    import tensorflow as tf
+
+    pixels = tf.cast(images, "float32")
+    pixels = tf.reverse(pixels, [axis]) if flip else pixels
+    return pixels * factor + summand
+
+
+def by_torch(images: Any, axis: int, flip: bool, factor: np.ndarray, summand: np.ndarray) -> Any:
+    """Of PyTorch's tensors, which its DataLoader has under every backend."""
+    import torch
+
+    pixels = images.to(torch.float32)
+    pixels = pixels.flip(axis) if flip else pixels
+    return pixels * torch.from_numpy(factor).to(pixels) + torch.from_numpy(summand).to(pixels)
+
+
+# Tensors of a library that is not the backend are scaled by it: a pipeline's functions are its own.
+LIBRARIES = {"tensorflow": by_tensorflow, "torch": by_torch}
 
 
 def warn_of_range(images: Any) -> None:

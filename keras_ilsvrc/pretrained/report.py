@@ -19,7 +19,9 @@ class Report:
         misshapen: its shape is another one; with both shapes.
         fresh: as initialised, since other classes were asked for.
         reshaped: the first convolution's kernel, for another number of channels.
-        left_out: of classifiers that were not asked for.
+        left_out: of classifiers that were not asked for, and what `ignore` or `prefix` leave out.
+        notes: which of several sets of weights it is, which prefix was taken off, what could not
+            be known.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class Report:
     fresh: tuple[str, ...] = ()
     reshaped: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,7 @@
 """A model's weights in the names and layouts of a source."""
 
 import os
+import secrets
 from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
@@ -82,7 +83,8 @@ def outward(
 
 def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
     """Whole or not at all: written beside its place, then moved there."""
-    beside = path.with_name(f".{path.name}.part")
+    # A name of its own: several processes may write to one path.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         if path.suffix == ".safetensors":
             metadata = {**metadata, "sha256": digest({n: hashed(a) for n, a in tensors.items()})}
@@ -90,12 +92,22 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
         elif path.suffix in (".pth", ".pt"):
             import torch
 
-            torch.save({name: torch.from_numpy(value) for name, value in tensors.items()}, beside)
+            torch.save({name: torch_tensor(value) for name, value in tensors.items()}, beside)
         else:
             raise ValueError(f"path ends in .safetensors, .pth or .pt, not {path.name!r}.")
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def torch_tensor(value: np.ndarray) -> Any:
+    """PyTorch's tensor, also of a type that NumPy has not, such as bfloat16."""
+    import torch
+
+    if value.dtype.kind != "V":
+        return torch.from_numpy(value)
+    plain = torch.from_numpy(value.view({1: "u1", 2: "i2"}[value.dtype.itemsize]))
+    return plain.view(getattr(torch, value.dtype.name))
 
 
 # --- forms -----------------------------------------------------------------------------------

@@ -8,9 +8,26 @@ The paper says 224 x 224, but its 55 x 55 maps (section 3.5, figure 2) need 227 
 from typing import Literal, Unpack
 
 import keras
+from keras import KerasTensor
 
 from .assembly import Arguments, Network, builder
-from .blocks import Block, Rule, chain, conv, dense, dropout, flatten, lrn, max_pool, pad, under
+from .blocks import (
+    Block,
+    Rule,
+    adaptive_pool,
+    chain,
+    conv,
+    dense,
+    dropout,
+    flatten,
+    given,
+    global_pool,
+    lrn,
+    max_pool,
+    pad,
+    sides,
+    under,
+)
 
 # Section 3.5 and figure 2. columns: filters, kernel, stride, groups (the two GPUs), first bias
 TWO_TOWERS = {
@@ -66,14 +83,38 @@ def pooled(number: int, pool: Block, order: Order) -> Block:
 
 
 def fully_connected(rate: float, units: int = 4096, bias: int = 0, first: int = 6) -> Block:
-    """Section 3.5: two layers, and dropout (section 4.2)."""
+    """Section 3.5: two layers, and dropout (section 4.2).
+
+    They take maps of one size. A zoo may have them take images of other sizes, too, by the rule
+    ("fully_connected", {"side": of the maps}): these are pooled to that size; with "windows": True
+    the layers are convolutions, whose maps are averaged, and only smaller maps are pooled.
+    """
     options = {"bias_initializer": keras.initializers.Constant(bias)}
-    return chain(
+    one, two = f"fc{first}", f"fc{first + 1}"
+    flat = chain(
         flatten(),
-        dense(units, "relu", name=f"fc{first}", **options), dropout(rate, name=f"drop{first}"),
-        dense(units, "relu", name=f"fc{first + 1}", **options),
-        dropout(rate, name=f"drop{first + 1}"),
+        dense(units, "relu", name=one, **options), dropout(rate, name=f"drop{first}"),
+        dense(units, "relu", name=two, **options), dropout(rate, name=f"drop{first + 1}"),
     )  # fmt: skip
+
+    def apply(x: KerasTensor) -> KerasTensor:
+        zoo = given("fully_connected", one, {})
+        side = zoo.get("side")
+        height, width = sides(x)
+        if side is None or height is None or width is None or height == width == side:
+            return flat(x)
+        if not zoo.get("windows"):
+            return chain(adaptive_pool(side, side), flat)(x)
+        if min(height, width) < side:
+            x = adaptive_pool(max(height, side), max(width, side))(x)
+        same = {**options, "padding": "valid", "use_bias": True, "activation": "relu"}
+        return chain(
+            conv(units, side, name=one, **same), dropout(rate, name=f"drop{first}"),
+            conv(units, 1, name=two, **same), dropout(rate, name=f"drop{first + 1}"),
+            global_pool(),
+        )(x)  # fmt: skip
+
+    return apply
 
 
 def two_towers(rate: float, order: Order) -> Network:

@@ -411,6 +411,13 @@ def avg_pool(pool_size: int, stride: int, *, name: str = "pool", **arguments: An
     return apply
 
 
+def adaptive_pool(height: int, width: int, *, name: str = "adaptive_pool") -> Block:
+    """Means over as many windows as the new image has pixels, of whatever size the old one is:
+    window i of n on a side of m pixels is from floor(i m / n) to ceil((i + 1) m / n).
+    """
+    return lambda x: layers.AdaptiveAveragePooling2D((height, width), name=named(name))(x)
+
+
 def pad_channels(total: int, *, name: str = "pad_channels") -> Block:
     """Zero channels on both sides, half of them each, up to `total`."""
 

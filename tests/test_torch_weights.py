@@ -147,3 +147,42 @@ def test_torch_reads_what_is_saved_as_its_own(tmp_path):
     pretrained.save(model, tmp_path / "w.pth")
     state = torch.load(tmp_path / "w.pth", weights_only=True)
     ResNet(Basic, (2, 2, 2, 2)).load_state_dict(state, strict=True)
+
+
+OTHER_SIZES = [
+    ("alexnet_owt", "torchvision", 6, (64, 96, 288)),
+    ("vgg11", "torchvision", 7, (64, 160, 256)),
+    ("vgg11", "timm", 7, (160, 256)),
+]
+
+
+@pytest.mark.parametrize(("name", "source", "side", "sizes"), OTHER_SIZES)
+def test_a_classifier_of_fixed_maps_takes_other_sizes_as_its_source_does(name, source, side, sizes):
+    """torchvision pools the maps to the size that its first dense layer wants; timm's layers are
+    convolutions, whose maps are averaged, and only smaller maps are enlarged.
+    """
+    from torch.nn import functional as F
+
+    for size in sizes:
+        options = {"input_shape": (size, size, 3), "classes": 3, "classifier_activation": None}
+        model = pretrained.build(name, source, **options)
+        first, second = (
+            layer for layer in model.layers if layer.name in ("fc1", "fc2", "fc6", "fc7")
+        )
+        at = next(x for x in reversed(model.layers) if isinstance(x, keras.layers.MaxPooling2D))
+        taps = keras.Model(model.input, [at.output, model.output])
+        maps, ours = (y.detach() for y in taps(images(name, size)))
+        y = maps.permute(0, 3, 1, 2)
+        smaller = min(y.shape[2:]) < side
+        if source == "torchvision" or smaller:
+            y = F.adaptive_avg_pool2d(y, [max(side, n) if source == "timm" else side
+                                          for n in y.shape[2:]])  # fmt: skip
+        kernels = [torch.as_tensor(keras.ops.convert_to_numpy(x.kernel)) for x in (first, second)]
+        windows = kernels[0].reshape(side, side, y.shape[1], -1).permute(3, 2, 0, 1)
+        y = F.relu(F.conv2d(y, windows))
+        y = F.relu(
+            F.conv2d(y, kernels[1].reshape(*kernels[1].shape[-2:], 1, 1).permute(1, 0, 2, 3))
+        )
+        last = model.get_layer("predictions").kernel.detach()
+        right = y.mean((2, 3)) @ last
+        assert apart(right.numpy(), ours.numpy()) <= 1e-5, (name, source, size)

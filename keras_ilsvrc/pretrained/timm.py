@@ -28,6 +28,8 @@ RESNET_V2 = (
     ("conv{s}_block{b}_{i}_bn", "stages.{s-2}.blocks.{b-1}.norm{i+1}"),
     ("post_bn", "norm"), ("predictions", "head.fc"),
 )  # fmt: skip
+# ConvMlp: the first layers are convolutions, whose maps the head averages.
+VGG_RULES = (Rule("fully_connected", {"side": 7, "windows": True}),)
 CLASSIFIER = ("fc1", "pre_logits.fc1"), ("fc2", "pre_logits.fc2"), ("predictions", "head.fc")
 
 
@@ -68,6 +70,7 @@ DIALECTS: dict[str, Dialect] = {
     **{
         name: Dialect(
             contract(256),
+            VGG_RULES,
             names=(*vgg(column, 3 if name.endswith("bn") else 2), *CLASSIFIER),
             windows=("fc1", "fc2"),
             file=hub(f"{name}.tv_in1k"),

@@ -119,6 +119,9 @@ def vgg(column: str, per_layer: int) -> Names:
     return tuple(names)
 
 
+# Images of other sizes are pooled to these maps (AdaptiveAvgPool2d).
+ALEXNET_RULES = (Rule("fully_connected", {"side": 6}),)
+VGG_RULES = (Rule("fully_connected", {"side": 7}),)
 CLASSIFIER = ("fc1", "classifier.0"), ("fc2", "classifier.3"), ("predictions", "classifier.6")
 V1_5: dict[str, Any] = {"stride_on": "3x3"}
 
@@ -140,10 +143,13 @@ VGGS = {
 }  # fmt: skip
 
 DIALECTS: dict[str, Dialect] = {
-    "alexnet_owt": Dialect(CONTRACT, names=ALEXNET, file=file("alexnet-owt", "7be5be79")),
+    "alexnet_owt": Dialect(
+        CONTRACT, ALEXNET_RULES, names=ALEXNET, file=file("alexnet-owt", "7be5be79")
+    ),
     **{
         name: Dialect(
             CONTRACT,
+            VGG_RULES,
             names=(*vgg(column, 3 if name.endswith("bn") else 2), *CLASSIFIER),
             file=file(name, digest),
         )

@@ -301,3 +301,22 @@ def test_parity_needs_two_backends():
         pretrained.parity(cifar.ResNet(8), (keras.backend.backend(),))
     with pytest.raises(ValueError, match="backends are tensorflow, torch, jax, not numpy"):
         pretrained.parity(cifar.ResNet(8), ("numpy",))
+
+
+@pytest.mark.parametrize("source", ["torchvision", "keras"])
+def test_tensors_of_another_library_are_scaled_by_it(source):
+    """As in tf.data, or PyTorch's DataLoader, under any backend."""
+    from keras_ilsvrc.pretrained import preprocessing
+
+    library = keras.backend.backend()
+    if library not in preprocessing.LIBRARIES:
+        pytest.skip("of TensorFlow and PyTorch")
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype("uint8")
+    contract = pretrained.entry("resnet50", source).contract
+    right = pretrained.preprocess(images, contract)
+    factor, summand = (a.astype("float32") for a in preprocessing.coefficients(contract))
+    tensor = keras.ops.convert_to_tensor(images, "uint8")
+    flip = contract.order == "BGR"
+    found = preprocessing.LIBRARIES[library](tensor, -1, flip, factor, summand)
+    assert type(found) is type(tensor)
+    assert np.abs(keras.ops.convert_to_numpy(found) - right).max() <= 1e-4

@@ -275,7 +275,8 @@ def value_of(place: Place, convert: Convert, contents: Contents) -> np.ndarray:
 
 def widened(array: np.ndarray) -> np.ndarray:
     """Of a type that NumPy itself has; bfloat16 and the types of 8 bits as float32."""
-    return array.astype("float32") if array.dtype.kind == "V" else array
+    own = array.dtype.type.__module__.startswith("numpy")
+    return array if own else array.astype("float32")
 
 
 def check_values(variable: keras.Variable, value: np.ndarray) -> None:

@@ -104,7 +104,7 @@ def torch_tensor(value: np.ndarray) -> Any:
     """PyTorch's tensor, also of a type that NumPy has not, such as bfloat16."""
     import torch
 
-    if value.dtype.kind != "V":
+    if value.dtype.type.__module__.startswith("numpy"):
         return torch.from_numpy(value)
     plain = torch.from_numpy(value.view({1: "u1", 2: "i2"}[value.dtype.itemsize]))
     return plain.view(getattr(torch, value.dtype.name))

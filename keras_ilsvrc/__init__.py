@@ -6,6 +6,10 @@ catalog     list_models, get_model, entry: the networks by name, with their pape
 cifar       the papers' networks for 32 x 32 images
 anatomy     profile, stages, features: what a graph says of itself; backbones
 export      export: files for ONNX Runtime, OpenVINO, LiteRT, TensorFlow, PyTorch
+finetune    plan: frozen stages, rates by layer; AuxiliaryModel
+images      ImageFolder: folders of images as batches
+explain     grad_cam, cam, saliency, occlusion, overlay
+losses      Content, Style, Weighted
 inference   drop_auxiliary, fold_batch_norm, lay_out_kernels; plain: Keras' layers
 pretrained  load, save: trained weights of other zoos, strictly; their images' scale
 blocks      the vocabulary, for networks of your own
@@ -13,7 +17,21 @@ layers      BatchNormalization on the backends' kernels, LocalResponseNormalizat
 """
 
 from . import startup  # isort: skip  (before Keras: it chooses the command line's backend)
-from . import anatomy, assembly, blocks, catalog, cifar, export, inference, layers, pretrained
+from . import (
+    anatomy,
+    assembly,
+    blocks,
+    catalog,
+    cifar,
+    explain,
+    export,
+    finetune,
+    images,
+    inference,
+    layers,
+    losses,
+    pretrained,
+)
 from .alexnet import AlexNet
 from .catalog import get_model, list_models
 from .densenet import DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264
@@ -88,11 +106,15 @@ __all__ = [
     "catalog",
     "cifar",
     "decode_predictions",
+    "explain",
     "export",
+    "finetune",
     "get_model",
+    "images",
     "inference",
     "layers",
     "list_models",
+    "losses",
     "preprocess",
     "pretrained",
 ]

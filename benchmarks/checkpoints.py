@@ -47,7 +47,7 @@ def measured(folder: Path) -> tuple[float, list[float]]:
     import keras
 
     from reproductions.workloads.backends import configure
-    from reproductions.workloads.training.checkpoints import Shelf
+    from reproductions.workloads.training.checkpoints import CheckpointStore
     from reproductions.workloads.training.initialization import initialise, untrained
     from reproductions.workloads.training.loop import Run
 
@@ -55,9 +55,9 @@ def measured(folder: Path) -> tuple[float, list[float]]:
     kept: list[float] = []
 
     class Timed(Run):
-        def keep(self) -> None:
+        def save_checkpoint(self) -> None:
             begun = perf_counter()
-            super().keep()
+            super().save_checkpoint()
             kept.append(perf_counter() - begun)
 
     tier = replace(
@@ -67,7 +67,9 @@ def measured(folder: Path) -> tuple[float, list[float]]:
     spec = spec_of("resnet-56", tier, 0, keras.backend.backend(), data.identity())
     model = untrained(spec)
     initialise(model, 0)
-    run = Timed(spec, at_tier(data, tier), model, lambda event: None, Shelf(folder, "key", {}))
+    run = Timed(
+        spec, at_tier(data, tier), model, lambda event: None, CheckpointStore(folder, "key", {})
+    )
     run.go()
     return sum(timing["seconds"] for timing in run.timings), kept
 

@@ -19,7 +19,7 @@ from reproductions.evidence.canonical import key_of
 from reproductions.execution.backends import threads_environment
 from reproductions.experiments.spec import Spec, spec_of
 from reproductions.experiments.tiers import TIERS
-from reproductions.workloads.training.checkpoints import Shelf
+from reproductions.workloads.training.checkpoints import CheckpointStore
 
 DATA = {"name": "embedded", "version": "1", "sha256": "-"}
 STEPS = 24
@@ -130,8 +130,8 @@ def events(process: subprocess.Popen) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def shelf_of(shelves: Path, spec: Spec) -> Shelf:
-    return Shelf(shelves / key_of(spec), key_of(spec), {})
+def shelf_of(shelves: Path, spec: Spec) -> CheckpointStore:
+    return CheckpointStore(shelves / key_of(spec), key_of(spec), {})
 
 
 @dataclass

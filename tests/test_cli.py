@@ -135,7 +135,7 @@ def test_a_second_start_trains_nothing(smoke):
     folder, _ = smoke
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*.json")}
     done = reproductions("run", "--tier", "smoke", "--records", folder)
-    assert "0 of 4 runs owed" in done.stdout
+    assert "0 of 4 runs missing" in done.stdout
     assert "All of them are recorded, so that nothing is trained" in done.stdout
     assert f"remove the folder {folder}" in done.stdout
     assert "started" not in done.stdout
@@ -157,16 +157,16 @@ def test_checkpoints_that_a_killed_command_left_beside_a_record_go(smoke, tmp_pa
 def test_plan_counts_what_is_owed(smoke, tmp_path):
     folder, _ = smoke
     done = reproductions("plan", "--tier", "smoke", "--records", folder)
-    assert "0 of 4 runs owed" in done.stdout
+    assert "0 of 4 runs missing" in done.stdout
     nothing = reproductions("plan", "--tier", "smoke", "--records", tmp_path / "new")
-    assert "4 of 4 runs owed" in nothing.stdout
+    assert "4 of 4 runs missing" in nothing.stdout
     told = " ".join(nothing.stdout.split())
     assert "at the pace of the committed records" in told
     assert ("of records/anew, under 1;" in told) == (BACKEND == "tensorflow")
     one = reproductions(
         "plan", "degradation-plain", "--tier", "smoke", "--seeds", 3, "--records", folder
     )
-    assert "4 of 6 runs owed" in one.stdout
+    assert "4 of 6 runs missing" in one.stdout
     assert "at the pace" not in " ".join(one.stdout.split())
     assert not (tmp_path / "new").exists()
 
@@ -199,14 +199,19 @@ def test_a_killed_run_is_told_and_the_others_go_on(tmp_path):
 
 
 @once
-def test_a_second_look_is_made_once_and_kept_apart(tmp_path):
-    words = ("second-look", "degradation-plain", "--tier", "smoke", "--records", tmp_path)
-    done = reproductions(*words)
+def test_a_replication_is_made_once_and_kept_apart(tmp_path):
+    """Under the command's former name, too, which says how it is called now."""
+    words = ("degradation-plain", "--tier", "smoke", "--records", tmp_path)
+    done = reproductions("replicate", *words)
     assert done.returncode == 0, done.stderr
     records = Store(tmp_path / "second").read().values()
     assert [record["spec"]["seed"] for record in records] == [2000] * 4
     assert not results(tmp_path)
-    assert "started" not in reproductions(*words).stdout
+    assert "Warning" not in done.stderr
+    again = reproductions("second-look", *words)
+    assert again.returncode == 0
+    assert "started" not in again.stdout
+    assert again.stderr.startswith("Warning: `second-look` is called `replicate` now")
 
 
 @once
@@ -287,12 +292,12 @@ def checked(tmp_path_factory):
 def test_claims_without_training_are_judged_at_once_and_once(checked):
     folder, done = checked
     assert done.returncode == 0, done.stderr
-    assert "3 of 3 runs owed" in done.stdout
+    assert "3 of 3 runs missing" in done.stdout
     assert "Data:" not in done.stdout  # none are needed
     assert done.stdout.count("CONTRADICTED") == 4
     assert done.stdout.count("REPRODUCED") == 2
     again = reproductions("run", "vgg-weights", "--untrained", "--records", folder)
-    assert "0 of 1 runs owed" in again.stdout
+    assert "0 of 1 runs missing" in again.stdout
 
 
 @once
@@ -301,14 +306,14 @@ def test_plan_counts_checks_and_training_runs(checked):
     told = reproductions("plan", "--untrained", "--records", folder).stdout
     assert f"{len(checks(CLAIMS.values(), BACKEND)) - 3} of" in told
     both = ("densenet-lean", "degradation-plain", "--tier", "smoke")
-    assert "5 of 5 runs owed" in reproductions("plan", *both, "--records", folder).stdout
+    assert "5 of 5 runs missing" in reproductions("plan", *both, "--records", folder).stdout
 
 
 @once
 def test_when_time_is_up_it_stops_and_says_what_is_left(tmp_path):
     done = reproductions(*SMOKE, "--records", tmp_path, "--max-minutes", "0.02")
     assert done.returncode == 3, done.stdout
-    assert "Time was up: 4 runs are still owed" in done.stdout
+    assert "Time was up: 4 runs are still missing" in done.stdout
     assert not list(tmp_path.glob("*.json"))
 
 
@@ -319,7 +324,7 @@ def test_what_cannot_be_run_is_told_with_the_reason(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "its learning rates are not explored at the laptop tier" in done.stdout
     assert "evaluate vgg16 --source" in done.stdout
-    assert "0 of 0 runs owed" in done.stdout
+    assert "0 of 0 runs missing" in done.stdout
     done = reproductions("plan", "senet-gain", "--untrained")
     assert "senet-gain needs training: leave out --untrained" in done.stdout
     done = reproductions("run", "senet-gain", "--data", "embedded", "--records", tmp_path)

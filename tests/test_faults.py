@@ -38,7 +38,7 @@ from reproductions.cli.progress import Plain
 from reproductions.evidence.canonical import key_of
 from reproductions.evidence.store import Store
 from reproductions.execution import scheduler
-from reproductions.execution.scheduler import Crew
+from reproductions.execution.scheduler import Scheduler
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="faults are injected on PyTorch")
@@ -102,7 +102,7 @@ def held(folder, number=1):
 
 
 def assert_it_goes_on(folder, whole, *told):
-    """The same command makes what is owed, to the same bits."""
+    """The same command makes what is missing, to the same bits."""
     done = reproductions(*SMOKE, "--records", folder)
     assert done.returncode == 0, done.stderr
     assert all(text in done.stdout for text in told), done.stdout
@@ -174,7 +174,7 @@ def test_when_time_is_up_a_run_in_flight_keeps_a_checkpoint(tmp_path, data, monk
     spec = spec_for(BACKEND)
     runs, store = {key_of(spec): spec}, Store(tmp_path / "r")
     with np.load(data) as arrays:
-        crew = partial(Crew, store, dict(arrays), 2)
+        crew = partial(Scheduler, store, dict(arrays), 2)
     stopped = Told(runs, looked=lambda: clocks[0].function())
     assert not crew(stopped).work(runs, 3600)
     assert clocks[0].interval == 3600
@@ -334,7 +334,7 @@ def test_data_that_vanish_fail_the_runs_that_need_them_and_the_others_go_on(
     specs = [{**spec_for(BACKEND), "seed": seed} for seed in range(3)]
     runs, store = {key_of(spec): spec for spec in specs}, Store(tmp_path / "r")
     with np.load(data) as arrays:
-        crew = partial(Crew, store, dict(arrays), 1)
+        crew = partial(Scheduler, store, dict(arrays), 1)
     told = Told(runs, recorded=vanish)
     assert not crew(told).work(runs)
     assert list(store.read()) == [key_of(specs[0])]
@@ -350,7 +350,7 @@ def test_no_process_is_started_once_the_code_was_changed(tmp_path, data, monkeyp
     spec = spec_for(BACKEND)
     told = Told({key_of(spec): spec})
     with np.load(data) as arrays:
-        assert not Crew(Store(tmp_path), dict(arrays), 1, told).work({key_of(spec): spec})
+        assert not Scheduler(Store(tmp_path), dict(arrays), 1, told).work({key_of(spec): spec})
     assert "the code was changed meanwhile: start the command again" in told.text.getvalue()
     assert not Store(tmp_path).read()
 

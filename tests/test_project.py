@@ -51,7 +51,7 @@ def test_reproduce_goes_on_where_it_was_interrupted():
 def test_what_reproduce_runs_owes_every_run_of_the_flagship(tmp_path):
     """The same words with `plan` for `run`, on an empty folder: nothing is taken as done."""
     done = reproductions("plan", "--records", tmp_path, "--data", "embedded")
-    assert "12 of 12 runs owed" in done.stdout, done.stderr
+    assert "12 of 12 runs missing" in done.stdout, done.stderr
 
 
 def test_the_package_depends_on_three_others():

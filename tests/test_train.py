@@ -31,7 +31,7 @@ from reproductions.workloads.training.evaluation import (
     rounded,
 )
 from reproductions.workloads.training.initialization import digest, initialise, untrained
-from reproductions.workloads.training.loop import examined_after, train
+from reproductions.workloads.training.loop import steps_to_measure, train
 from reproductions.workloads.training.networks import built
 from reproductions.workloads.training.optimizer import SGD, Table, rates
 from reproductions.workloads.training.segment import Progress
@@ -339,7 +339,7 @@ def test_errors_are_measured_at_ends_of_epochs_that_pay_for_it(arrays):
         stream = Stream({"train_labels": np.zeros(n), "train_images": np.zeros(n)},
                         RECIPES[tier.recipe], 0)  # fmt: skip
         return sorted(
-            examined_after(
+            steps_to_measure(
                 fitted(tier, {"train_labels": np.zeros(n), "test_labels": np.zeros(10_000)}), stream
             )
         )

@@ -32,15 +32,15 @@ from reproductions.workloads.training.losses import HEAD_WEIGHT, weights
 from reproductions.workloads.training.probes import (
     BLOCKS,
     FIRST_MODULE,
-    WATCHES,
-    Copy,
+    PROBES,
+    InstrumentedModel,
     Losses,
+    Probe,
+    ProbeContext,
     Shift,
-    Subject,
-    Watch,
     blurred,
-    copy_of,
     displaced,
+    instrumented,
     norm,
     norms,
     values,
@@ -108,7 +108,7 @@ def test_what_a_process_built_before_changes_no_run_that_draws(arrays, arm, watc
     """Keras numbers the seeds of layers by what it built before."""
     once = ran(arrays, arm, watched)
     keras.layers.Dropout(0.5, seed=0)
-    for cached in (compiled, copy_of):
+    for cached in (compiled, instrumented):
         cached.cache_clear()
     assert ran(arrays, arm, watched) == once
 
@@ -131,8 +131,8 @@ def test_gradients_are_those_of_arithmetic():
     keras.config.set_image_data_format("channels_last")
     try:
         for probed, expected in (("conv", slope), ("", x.T @ slope)):
-            copy = Copy(model, None, probed, 8)
-            copy.take(values(model))
+            copy = InstrumentedModel(model, None, probed, 8)
+            copy.assign(values(model))
             (gradient,) = copy.gradients((images, labels))
             assert relative(expected, gradient.reshape(expected.shape)) < 1e-5
     finally:
@@ -143,14 +143,14 @@ def test_a_copy_is_trained_as_its_net_is(arrays):
     """Batch normalization uses the batch: its moving averages do not matter, its input does."""
     model = untrained(spec_of("plain-20", SMOKE, 0, BACKEND, DATA))
     initialise(model, 0)
-    copy = Copy(model, None, BLOCKS, 8)
-    copy.take(values(model))
+    copy = InstrumentedModel(model, None, BLOCKS, 8)
+    copy.assign(values(model))
     assert [layer.name for layer in copy.layers] == [
         f"conv{stage}_block1_out_probe" for stage in (2, 3, 4)
     ]
     first = copy.gradients(few(arrays))
     moved = {p: v + 1 for p, v in values(model).items() if "moving" in p}
-    copy.take(values(model) | moved)
+    copy.assign(values(model) | moved)
     assert all(
         np.array_equal(*pair) for pair in zip(first, copy.gradients(few(arrays)), strict=True)
     )
@@ -166,8 +166,8 @@ def test_the_gradients_of_the_losses_add_up(arrays):
     assert share == (1.0, HEAD_WEIGHT, HEAD_WEIGHT)
     parts = []
     for only in (share, (1.0, 0.0, 0.0), (0.0, *share[1:])):
-        copy = Copy(model, only, FIRST_MODULE, 8)
-        copy.take(values(model))
+        copy = InstrumentedModel(model, only, FIRST_MODULE, 8)
+        copy.assign(values(model))
         parts += copy.gradients(few(arrays))
     whole, main, heads = parts
     assert relative(whole, main + heads) < 1e-4
@@ -197,14 +197,14 @@ def test_a_net_that_stands_still_does_not_drift(arrays):
 
 def test_looks_are_even_or_even_in_proportion():
     subject = None
-    assert sorted(Watch(subject).places(48)) == list(range(0, 49, 2))
+    assert sorted(Probe(subject).places(48)) == list(range(0, 49, 2))
     places = sorted(Losses(subject).places(312))
     assert (places[0], places[1], places[-1]) == (0, 8, 312)
     assert all(b / a < 1.26 for a, b in pairwise(places[1:]))
 
 
 def test_every_metric_that_asks_for_a_watch_has_one():
-    assert {metric.watched for metric in METRICS.values()} - {None} == set(WATCHES)
+    assert {metric.watched for metric in METRICS.values()} - {None} == set(PROBES)
 
 
 def test_metrics_are_those_of_what_was_watched(arrays):
@@ -236,8 +236,8 @@ def test_a_blur_is_as_far_as_it_is_asked_to_be_and_smooth():
 
 def test_below_a_layer_are_all_layers_before_it(arrays):
     model = untrained(spec_of("plain-20", SMOKE, 0, BACKEND, DATA))
-    shift = Shift(Subject(model, RECIPES["short"], few(arrays), dict, arrays["test_images"]))
-    shift.look(None)
+    shift = Shift(ProbeContext(model, RECIPES["short"], few(arrays), dict, arrays["test_images"]))
+    shift.measure(None)
     convolutions = shift.copy.layers
     below = set(shift.below(convolutions[1]))
     assert any("gamma" in path for path in below)

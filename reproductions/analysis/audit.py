@@ -19,7 +19,7 @@ from ..evidence.provenance import git
 from ..evidence.snapshot import PARTS, Snapshot
 from ..evidence.store import COMMITTED, Record
 from ..experiments.exploration import SEEDS, chosen
-from ..experiments.replication import FIRST, looks
+from ..experiments.replication import FIRST, plan_replications
 from ..experiments.spec import group_of
 from .findings import Finding, Runs, findings, judged
 from .plausibility import implausible
@@ -63,16 +63,16 @@ def problems(claims: Collection[Claim], evidence: Snapshot) -> Iterator[str]:
                 yield f"{key} has seed {record['spec']['seed']}, but those here begin at {least}."
     choosing = evidence.explored
     found = findings(claims, records, choosing)
-    yield from astray(found, records, second, anew, choosing)
+    yield from find_orphans(found, records, second, anew, choosing)
     if not git("rev-parse", "HEAD"):
         yield "This is no git checkout: whether rules are older than their runs cannot be seen."
         return
     for finding in found:
         for runs in finding.runs if isinstance(finding.statement, Trained) else ():
-            yield from untimely(finding.claim, runs, choosing, evidence.folder)
+            yield from find_order_violations(finding.claim, runs, choosing, evidence.folder)
 
 
-def astray(
+def find_orphans(
     found: Collection[Finding],
     records: Mapping[str, Record],
     second: Mapping[str, Record],
@@ -84,14 +84,14 @@ def astray(
         key_of(spec)
         for finding in found if isinstance(finding.statement, Trained)
         for group in {group_of(record["spec"]) for record in second.values()}
-        for look in looks(finding.statement, group, explored).values()
+        for look in plan_replications(finding.statement, group, explored).values()
         for spec in look.values()
     }  # fmt: skip
-    yield from (f"{key} in second is of no second look." for key in second.keys() - asked)
+    yield from (f"{key} in second is of no replication." for key in second.keys() - asked)
     keys = judged(found)
     for key, record in anew.items():
         if key not in keys:
-            yield f"{key} in anew is no run that is judged."
+            yield f"{key} in anew is the rerun of no run that is judged."
         elif environment_of(record) == environment_of(records[key]):
             yield f"{key} in anew is of the environment of the run that is judged."
         elif record["result"] == records[key]["result"]:
@@ -102,7 +102,7 @@ def environment_of(record: Record) -> str:
     return record["circumstances"]["environment"]
 
 
-def untimely(
+def find_order_violations(
     claim: Claim, runs: Runs, explored: Mapping[str, Record], folder: Path
 ) -> Iterator[str]:
     """Judged runs whose commit has not yet the statement's rule, or what chose its rates."""
@@ -120,7 +120,7 @@ def untimely(
             yield f"the rule of {name} was changed after its runs of commit {commit[:10]}."
         # Each arm's own: what others explore later changes none of its runs.
         arms = [arm for of, arm in made if of == commit]
-        choosing = {key for arm in arms for key in swept(runs, arm, explored)}
+        choosing = {key for arm in arms for key in keys_that_chose_rate(runs, arm, explored)}
         if late := choosing - explored_at(commit, COMMITTED) - explored_at(commit, folder):
             yield (
                 f"the learning rates of {name} were chosen by {', '.join(sorted(late))}, which "
@@ -148,7 +148,7 @@ def at_tier(rule: Mapping[str, Any], tier: str) -> dict[str, str]:
 DEFAULTS = {"first": 0}
 
 
-def swept(runs: Runs, arm: str, explored: Mapping[str, Record]) -> list[str]:
+def keys_that_chose_rate(runs: Runs, arm: str, explored: Mapping[str, Record]) -> list[str]:
     """The keys of the explored runs that chose an arm's rate."""
     statement = runs.statement
     assert isinstance(statement, Trained)

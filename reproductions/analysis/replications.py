@@ -7,7 +7,7 @@ from ..claims import Trained
 from ..evidence.canonical import key_of
 from ..evidence.store import Record
 from ..experiments.metrics import METRICS
-from ..experiments.replication import FIRST, looks
+from ..experiments.replication import FIRST, plan_replications
 from .findings import Finding, Runs
 from .verdict import CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPRODUCED
 
@@ -53,7 +53,7 @@ def repeats(
         first = replace(finding, runs=(runs,))
         if first.verdict.word == NOT_RUN:
             return []
-        made = made_again(runs, second, anew, explored)
+        made = repeat_runs(runs, second, anew, explored)
         return [Repeat(o, first, replace(finding, runs=(some,))) for o, some in made.items()]
 
     return {
@@ -115,7 +115,7 @@ def numbers(repeat: Repeat) -> tuple[str, frozenset[str]]:
 ANEW = "the same seeds elsewhere"
 
 
-def made_again(
+def repeat_runs(
     runs: Runs,
     second: Mapping[str, Record],
     anew: Mapping[str, Record],
@@ -125,7 +125,7 @@ def made_again(
     assert isinstance(runs.statement, Trained)
     found = {ANEW: {pair: anew[r["key"]] for pair, r in runs.records.items() if r["key"] in anew}}
     shift = FIRST - runs.statement.first
-    for look, specs in looks(runs.statement, runs.group, explored).items():
+    for look, specs in plan_replications(runs.statement, runs.group, explored).items():
         keys = {(arm, seed - shift): key_of(spec) for (arm, seed), spec in specs.items()}
         found[look] = {pair: second[key] for pair, key in keys.items() if key in second}
     made = {name: Runs(runs.statement, runs.group, some, runs.planned)

@@ -31,7 +31,7 @@ from ..execution.backends import choose_backend
 from ..execution.local import RunError
 from ..execution.rerun import describe_run, differences
 from ..execution.rerun import rerun as run_again
-from ..execution.scheduler import Crew, clear
+from ..execution.scheduler import Scheduler, clear
 from ..experiments.arms import ARMS
 from ..experiments.cost import (
     judged_and_explored,
@@ -39,7 +39,7 @@ from ..experiments.cost import (
     known_durations_of_rerun,
     shortest_first,
 )
-from ..experiments.planning import owed, runs_of, timed
+from ..experiments.planning import missing_runs, runs_of, timed
 from ..experiments.spec import Spec, group_of
 from ..experiments.tiers import MEANT_FOR, THREADS, TIERS
 from .console import console, found_of, print_verdicts, say
@@ -90,7 +90,7 @@ def decided_at(statement: Statement) -> str:
 @app.command()
 @choosing_runs
 def plan(chosen: Chosen) -> None:
-    """Show the runs that are still owed, and about how long they take.
+    """Show the runs that have no record yet, and about how long they take.
 
     Which runs these are depends on the data, so that CIFAR-10 is fetched if it must be.
     """
@@ -98,7 +98,7 @@ def plan(chosen: Chosen) -> None:
     present = evidence.records()
     chosen = chosen.with_identity()
     wanted_runs = chosen.runs(evidence)
-    runs = owed(wanted_runs, present)
+    runs = missing_runs(wanted_runs, present)
     estimates = shortest_first(runs, known_durations(evidence))
     arm = Column("arm or check", overflow="fold")
     table = Table("run", arm, "seed", "backend", "estimated minutes")
@@ -110,7 +110,7 @@ def plan(chosen: Chosen) -> None:
     if runs:
         console.print(table)
     tell_lacking(chosen, evidence)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records}.")
+    say(f"{len(runs)} of {len(wanted_runs)} runs missing in {chosen.records}.")
     minutes = about(estimates, chosen.jobs)
     say(f"Estimated minutes, {chosen.jobs} at a time: {minutes}.")
     here = (record["spec"] for record in judged_and_explored(evidence))
@@ -149,8 +149,7 @@ def about(estimates: Mapping[str, float | None], jobs: int) -> str:
     help="Stop then; runs in flight are kept, and go on later.",
 )
 def run(chosen: Chosen, max_minutes: float) -> None:
-    """Compute and train what is owed, the shortest first, leaving one record a run. Started again
-    it goes on.
+    """Compute and train the runs that have no record, the shortest first. Started again it goes on.
 
     Exit status: 0 all runs recorded, whatever the verdicts; 1 a run failed; 2 bad input;
     3 time was up; 130 and 143 stopped by a signal.
@@ -163,9 +162,9 @@ def run(chosen: Chosen, max_minutes: float) -> None:
     present = evidence.records()
     chosen = chosen.with_data()
     wanted_runs = chosen.runs(evidence)
-    runs = owed(wanted_runs, present)
+    runs = missing_runs(wanted_runs, present)
     tell_lacking(chosen, evidence)
-    say(f"{len(runs)} of {len(wanted_runs)} runs owed in {chosen.records} on {chosen.backend}.")
+    say(f"{len(runs)} of {len(wanted_runs)} runs missing in {chosen.records} on {chosen.backend}.")
     if wanted_runs and not runs:
         say(
             f"All of them are recorded, so that nothing is trained. To start from nothing, remove "
@@ -182,15 +181,15 @@ def run(chosen: Chosen, max_minutes: float) -> None:
             for some, jobs in ((rest, chosen.jobs), (last, 1)):
                 left = until - time.monotonic()
                 if some and left > 0:
-                    crew = Crew(store, chosen.arrays, jobs, progress, THREADS[chosen.tier])
+                    crew = Scheduler(store, chosen.arrays, jobs, progress, THREADS[chosen.tier])
                     crew.work(some, min(left, TIMEOUT_MAX))
     evidence = chosen.snapshot()
     found = found_by(chosen, wanted_runs, evidence)
     print_verdicts(found, judged_elsewhere(found, findings_of(evidence.committed)))
     say(f"For the report: python -m reproductions report --records {chosen.records}")
-    left_over = owed(runs, evidence.records())
+    left_over = missing_runs(runs, evidence.records())
     if left_over and time.monotonic() > until:
-        say(f"Time was up: {len(left_over)} runs are still owed; the same command goes on.")
+        say(f"Time was up: {len(left_over)} runs are still missing; the same command goes on.")
     sys.exit(1 if progress.failures else 3 if left_over else 0)
 
 
@@ -210,18 +209,32 @@ def explore(chosen: Chosen) -> None:
         make(chosen, runs, chosen.records / EXPLORED)
 
 
-@app.command("second-look")
+@app.command()
 @choosing_runs
-def second_look(chosen: Chosen) -> None:
+def replicate(chosen: Chosen) -> None:
     """Make a verdict's runs again on seeds from 2000 on, at its learning rates and at a third.
 
-    Records go to the folder `second` in --records. The report tells them beside the verdict; they
+    Records go to the folder `second` in --records. The report shows them beside the verdict; they
     decide nothing.
     """
+    make_replications(chosen)
+
+
+@app.command("second-look", hidden=True)
+@choosing_runs
+def second_look(chosen: Chosen) -> None:
+    """The former name of `replicate`."""
+    print(
+        "Warning: `second-look` is called `replicate` now; the old name will go.", file=sys.stderr
+    )
+    make_replications(chosen)
+
+
+def make_replications(chosen: Chosen) -> None:
     chosen = chosen.with_data()
     evidence = chosen.snapshot()
     tell_lacking(chosen, evidence)
-    runs = chosen.second_looks(evidence)
+    runs = chosen.replications(evidence)
     say(f"{len(runs)} runs, of which those with a record are kept.")
     make(chosen, runs, chosen.records / REPLICATED)
 
@@ -233,11 +246,11 @@ def make(chosen: Chosen, runs: Mapping[str, Spec], folder: Path) -> None:
     store = Store(folder)
     store.check_writable()
     clear(store)
-    if left := owed(runs, store.read()):
+    if left := missing_runs(runs, store.read()):
         with listener(console, left) as progress:
-            if not Crew(store, chosen.arrays, chosen.jobs, progress, THREADS[chosen.tier]).work(
-                left
-            ):
+            if not Scheduler(
+                store, chosen.arrays, chosen.jobs, progress, THREADS[chosen.tier]
+            ).work(left):
                 sys.exit(1)
 
 
@@ -327,8 +340,8 @@ def verify(records: Path) -> None:
     if not judged + explored + second + anew:
         raise InputError(f"there are no records in {records}: `run` makes some.")
     say(
-        f"{records}: {judged} records, {explored} explored, {second} of second looks, {anew} made "
-        f"anew: all is well."
+        f"{records}: {judged} records, {explored} explored, {second} replicated, {anew} rerun: "
+        "all is well."
     )
 
 

@@ -18,9 +18,9 @@ from ..evidence.errors import InputError
 from ..evidence.provenance import available_cores
 from ..evidence.snapshot import Snapshot
 from ..execution.backends import choose_backend
-from ..experiments.exploration import exploration
+from ..experiments.exploration import plan_exploration
 from ..experiments.planning import checks, wanted
-from ..experiments.replication import looks
+from ..experiments.replication import plan_replications
 from ..experiments.spec import BACKENDS, Group, Spec
 from ..experiments.tiers import TIERS
 from .console import say
@@ -117,9 +117,12 @@ class Chosen:
         data = {f"data_{name}": value for name, value in self.identity.items()}
         return Group(self.backend, self.tier, **data)
 
-    def second_looks(self, evidence: Snapshot) -> dict[str, Spec]:
-        """The runs of second looks, by key."""
-        found = (looks(statement, self.group, evidence.explored) for statement in self.statements)
+    def replications(self, evidence: Snapshot) -> dict[str, Spec]:
+        """The runs of replications, by key."""
+        found = (
+            plan_replications(statement, self.group, evidence.explored)
+            for statement in self.statements
+        )
         specs = (spec for by_look in found for look in by_look.values() for spec in look.values())
         return {key_of(spec): spec for spec in specs}
 
@@ -128,7 +131,7 @@ class Chosen:
         explored = evidence.explored
         runs: dict[str, Spec] = {}
         for statement in self.statements:
-            runs |= exploration(statement, self.group, explored)
+            runs |= plan_exploration(statement, self.group, explored)
         return {key: spec for key, spec in runs.items() if key not in explored}
 
 

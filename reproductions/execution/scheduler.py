@@ -1,4 +1,4 @@
-"""Owed runs to records: in processes side by side, each on its share of the cores."""
+"""Missing runs to records: in processes side by side, each on its share of the cores."""
 
 import json
 import shutil
@@ -37,14 +37,14 @@ class Listener(Protocol):
     def ended(self, key: str, record: Record | None, problem: str | None) -> None: ...
 
 
-# Of this process' first crew; checkpoints and further processes must be of the same.
+# Of this process' first scheduler; checkpoints and further processes must be of the same.
 first_source = cache(source)
 
 
-class Crew:
-    """Does runs in child processes and stores a record of each. Other crews, of whatever process,
-    may work on the same store: each run is one's at a time. Each run has as many threads as its
-    tier says, so that results do not depend on `jobs`.
+class Scheduler:
+    """Does runs in child processes and stores a record of each. Schedulers of other processes may
+    work on the same store: each run is one's at a time. Each run has as many threads as its tier
+    says, so that results do not depend on `jobs`.
     """
 
     def __init__(
@@ -88,10 +88,12 @@ class Crew:
             clock.start()
             with ThreadPoolExecutor(self.jobs) as pool:
                 try:
-                    return self.each(pool, partial(self.one, shared, Path(folder)), runs)
+                    return self.record_all(
+                        pool, partial(self.record_run, shared, Path(folder)), runs
+                    )
                 except BaseException:
                     self.stop()
-                    settled(self.futures.values())
+                    wait_for_all(self.futures.values())
                     raise
                 finally:
                     self.stopping.set()
@@ -99,24 +101,24 @@ class Crew:
                     for worker in self.idle:
                         worker.end()
 
-    def each(
+    def record_all(
         self, pool: Executor, one: Callable[[bool, str], bool | None], runs: Mapping[str, Spec]
     ) -> bool:
         """Do all runs; those that another process is at come last."""
         self.runs = runs
-        done = self.ended(pool, partial(one, False), runs)
+        done = self.finish(pool, partial(one, False), runs)
         elsewhere = [key for key, recorded in done.items() if recorded is None]
         for key in elsewhere:
             self.listener.elsewhere(key)
-        done |= self.ended(pool, partial(one, True), elsewhere)
+        done |= self.finish(pool, partial(one, True), elsewhere)
         return all(done.values())
 
-    def ended(
+    def finish(
         self, pool: Executor, one: Callable[[str], bool | None], keys: Iterable[str]
     ) -> dict[str, bool | None]:
         """What `one` gives for each key, once all are done."""
         self.futures = {key: pool.submit(one, key) for key in keys}
-        settled(self.futures.values())
+        wait_for_all(self.futures.values())
         return {key: future.result() for key, future in self.futures.items()}
 
     def stop(self) -> None:
@@ -126,7 +128,9 @@ class Crew:
             for worker in self.workers:
                 worker.process.terminate()
 
-    def one(self, shared: Mapping[str, Any], folder: Path, patient: bool, key: str) -> bool | None:
+    def record_run(
+        self, shared: Mapping[str, Any], folder: Path, patient: bool, key: str
+    ) -> bool | None:
         """One run to its record; whether it has one. None where another process is at it, for
         which a patient call waits.
         """
@@ -137,7 +141,7 @@ class Crew:
         try:
             with claim.acquire(blocking=patient, cancel_check=self.stopping.is_set):
                 self.listener.started(key, self.runs[key])
-                record = self.store.first(key) or self.recorded(shared, folder, key)
+                record = self.store.first(key) or self.make_record(shared, folder, key)
                 shutil.rmtree(self.checkpoints / key, ignore_errors=True)
         except Timeout:
             return None
@@ -148,10 +152,10 @@ class Crew:
         self.listener.ended(key, record, None)
         return True
 
-    def recorded(self, shared: Mapping[str, Any], folder: Path, key: str) -> Record:
+    def make_record(self, shared: Mapping[str, Any], folder: Path, key: str) -> Record:
         """The record of a run that is made now."""
         started, clock = datetime.now(UTC), time.monotonic()
-        end = self.done(folder, key, self.runs[key])
+        end = self.compute(folder, key, self.runs[key])
         before = end["circumstances"].get("seconds_before", 0)
         circumstances = {
             "started": started.isoformat(timespec="seconds"),
@@ -163,9 +167,9 @@ class Crew:
         self.store.add(record)
         return record
 
-    def done(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
+    def compute(self, folder: Path, key: str, spec: Spec) -> dict[str, Any]:
         """The last event of a run, in an idle child of its kind or a new one."""
-        worker = self.hired(kind_of(spec), folder)
+        worker = self.acquire_worker(kind_of(spec), folder)
         try:
             end = worker.work(spec, partial(self.listener.went_on, key))
         except BaseException:
@@ -177,7 +181,7 @@ class Crew:
             self.idle.append(worker)
         return end
 
-    def hired(self, kind: Kind, folder: Path) -> Worker:
+    def acquire_worker(self, kind: Kind, folder: Path) -> Worker:
         """An idle child of the kind; those of others make room."""
         with self.lock:
             while self.idle:
@@ -203,7 +207,7 @@ def clear(store: Store) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def settled(futures: Collection[Future]) -> None:
+def wait_for_all(futures: Collection[Future]) -> None:
     """Wait for all. Not in one piece: a signal that the system gives to another thread does not
     wake this one.
     """

@@ -26,7 +26,7 @@ from ..evidence.canonical import key_of
 from ..workloads.backends import configure, settings
 from ..workloads.checks import CHECKS, MEASURED
 from ..workloads.events import STOPPING, Emit
-from ..workloads.training.checkpoints import Shelf
+from ..workloads.training.checkpoints import CheckpointStore
 from ..workloads.training.loop import Arrays, train
 
 
@@ -78,7 +78,9 @@ def main(data_path: str = "", checkpoints: str = "", surroundings: str = "{}") -
             return trained(spec, arrays, emit, None)
         # The parent's claim ends with the parent; this process may outlive it for a moment.
         with FileLock(Path(checkpoints).parent / "claims" / f"{key}-process"):
-            return trained(spec, arrays, emit, Shelf(Path(checkpoints) / key, key, around))
+            return trained(
+                spec, arrays, emit, CheckpointStore(Path(checkpoints) / key, key, around)
+            )
 
     serve(answer)
 
@@ -91,13 +93,13 @@ def arrays_in(path: str) -> dict[str, np.ndarray]:
 
 
 def trained(
-    spec: Mapping[str, Any], arrays: Arrays, emit: Emit, shelf: Shelf | None
+    spec: Mapping[str, Any], arrays: Arrays, emit: Emit, store: CheckpointStore | None
 ) -> dict[str, Any]:
     """The result of a run and its circumstances, as if the process were its own."""
     gc.collect()
     forget_peak()
     before = signal.signal(signal.SIGTERM, lambda *_: STOPPING.set())
-    result, told = train(spec, arrays, emit, shelf)
+    result, told = train(spec, arrays, emit, store)
     signal.signal(signal.SIGTERM, before)
     around = {**told, "peak_memory_bytes": peak_memory(), "settings": settings()}
     return {"result": result, "circumstances": around}

@@ -24,33 +24,33 @@ Score = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class RateExploration:
     """An arm's runs of the first exploring seed at each learning rate, as far as they have records.
 
     The rates are the statement's, and more where the best is the first or the last. `scores` has
     what each is judged by, the lowest best: the steps to the statement's loss, where its metric
     counts them, then the training loss at the end, both in evaluation mode. `best` is None while
-    runs are `owed`; it is no end of the rates unless they have grown GROWTH times.
+    runs are `missing`; it is no end of the rates unless they have grown GROWTH times.
     """
 
     backend: str
     rates: tuple[float, ...]
     keys: tuple[str, ...]
     scores: Mapping[float, Score]
-    owed: Mapping[str, Spec]
+    missing: Mapping[str, Spec]
 
     @property
     def best(self) -> float | None:
-        return None if self.owed else min(self.rates, key=self.scores.__getitem__)
+        return None if self.missing else min(self.rates, key=self.scores.__getitem__)
 
 
-def sweep(
+def explore_rates(
     statement: Trained,
     arm: str,
     group: Group,
     explored: Explored,
-) -> Sweep:
-    """The sweep of an arm for a statement that has rates."""
+) -> RateExploration:
+    """How an arm's rates are explored for a statement that has rates."""
     rates = tuple(sorted(statement.rates))
     # Only where they are judged: to watch losses costs as much as to train.
     watched = "losses" if METRICS[statement.metric].watched == "losses" else None
@@ -63,8 +63,8 @@ def sweep(
         scores = {
             rate: score(statement, group.tier, record["result"]) for rate, record in done.items()
         }
-        owed = {keys[rate]: specs[rate] for rate in rates if rate not in done}
-        state = Sweep(group.backend, rates, tuple(keys.values()), scores, owed)
+        missing = {keys[rate]: specs[rate] for rate in rates if rate not in done}
+        state = RateExploration(group.backend, rates, tuple(keys.values()), scores, missing)
         if not (more := grown(state, statement)):
             return state
         rates = tuple(sorted((*rates, more)))
@@ -79,7 +79,7 @@ def score(statement: Trained, tier: str, result: Mapping[str, Any]) -> Score:
     return (last,) if steps is None else (steps, last)
 
 
-def grown(state: Sweep, statement: Trained) -> float | None:
+def grown(state: RateExploration, statement: Trained) -> float | None:
     """The next rate, where the best is the first or the last; None where it is neither, or rates
     have grown enough.
     """
@@ -97,7 +97,7 @@ def tidy(rate: float) -> float:
     return float(f"{3 if exponent % 2 else 1}e{exponent // 2}")
 
 
-def rate_of(
+def choose_rate(
     statement: Trained,
     arm: str,
     group: Group,
@@ -106,8 +106,8 @@ def rate_of(
     """The peak of an arm's learning rate; None: the recipe's, or, of a statement that has rates,
     still to be explored.
 
-    The best of its sweep on this backend, else on another. The smoke tier, which judges nothing,
-    takes the first of the rates.
+    The best that was explored on this backend, else on another. The smoke tier, which judges
+    nothing, takes the first of the rates.
     """
     if not statement.rates or group.tier == "smoke":
         return statement.rates[0] if statement.rates else statement.rate
@@ -115,10 +115,12 @@ def rate_of(
     return state.best if state else None
 
 
-def chosen(statement: Trained, arm: str, group: Group, explored: Explored) -> Sweep | None:
-    """The sweep that chooses an arm's rate: the backend's own, else another's."""
+def chosen(
+    statement: Trained, arm: str, group: Group, explored: Explored
+) -> RateExploration | None:
+    """The exploration that chooses an arm's rate: the backend's own, else another's."""
     for backend in dict.fromkeys((group.backend, *BACKENDS)):
-        state = sweep(statement, arm, replace(group, backend=backend), explored)
+        state = explore_rates(statement, arm, replace(group, backend=backend), explored)
         if state.best:
             return state
     return None
@@ -136,16 +138,16 @@ def settings(statement: Trained, explored: Explored) -> list[int]:
     return list(ways.values())
 
 
-# What arms and sweeps vary.
+# What arms and explorations vary.
 VARIED = {"schedule", *(name for arm in ARMS.values() for name in arm.training)}
 
 
-def exploration(
+def plan_exploration(
     statement: Trained,
     group: Group,
     explored: Explored,
 ) -> dict[str, Spec]:
-    """The runs that explore a statement in a group, by key: its sweeps, and, of an arm whose rate
+    """The runs that explore a statement in a group, by key: its rates, and, of an arm whose rate
     is chosen, the protocol that is judged, on seeds of their own.
     """
     return dict(parts(statement, group, explored))
@@ -159,8 +161,8 @@ def parts(
     watched = METRICS[statement.metric].watched
     for arm in statement.contrast:
         if statement.rates:
-            yield from sweep(statement, arm, group, explored).owed.items()
-        rate = rate_of(statement, arm, group, explored)
+            yield from explore_rates(statement, arm, group, explored).missing.items()
+        rate = choose_rate(statement, arm, group, explored)
         for seed in SEEDS if rate or not statement.rates else ():
             spec = spec_in(group, arm, seed, statement.held, rate, watched)
             yield key_of(spec), spec

@@ -1,4 +1,4 @@
-"""Claims to runs: which are wanted, which are still owed."""
+"""Claims to runs: which are wanted, which are still missing."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -6,7 +6,7 @@ from ..claims import Claim, Trained
 from ..evidence.canonical import key_of
 from ..evidence.store import Record
 from .cost import effort
-from .exploration import rate_of
+from .exploration import choose_rate
 from .metrics import METRICS
 from .spec import Group, Spec, check_spec, spec_in
 
@@ -25,7 +25,7 @@ def runs_of(
     if group.tier not in statement.seeds:
         return {}
     arms = statement.contrast
-    rates = {arm: rate_of(statement, arm, group, explored) for arm in arms}
+    rates = {arm: choose_rate(statement, arm, group, explored) for arm in arms}
     if statement.rates and None in rates.values():
         return {}
     watched = METRICS[statement.metric].watched
@@ -68,6 +68,6 @@ def timed(claims: Collection[Claim]) -> set[str]:
     return {s.check for claim in claims for s in claim.computed if s.kind == "measured"}
 
 
-def owed(runs: Mapping[str, Spec], records: Collection[str]) -> dict[str, Spec]:
+def missing_runs(runs: Mapping[str, Spec], records: Collection[str]) -> dict[str, Spec]:
     """Those of `runs` that have no record; `records` are keys."""
     return {key: spec for key, spec in runs.items() if key not in records}

@@ -1,4 +1,4 @@
-"""What is owed, in which order, and how long it takes."""
+"""What is missing, in which order, and how long it takes."""
 
 import pytest
 from hypothesis import given

@@ -13,7 +13,7 @@ import pytest
 from reproductions import report
 from reproductions.analysis.findings import findings, superseded
 from reproductions.analysis.replications import ANEW as ELSEWHERE
-from reproductions.analysis.replications import made_again, repeats
+from reproductions.analysis.replications import repeat_runs, repeats
 from reproductions.analysis.statistics import holm
 from reproductions.claims import CLAIMS, FLAGSHIP
 from reproductions.cli.console import found_of, like
@@ -152,8 +152,8 @@ def runs_and_again(claim, statement, backend="tensorflow"):
     """
     (finding,) = [f for f in FOUND if (f.claim.name, f.statement.name) == (claim, statement)]
     runs = next(r for r in finding.runs if str(r.group).startswith(f"laptop · {backend}"))
-    made = made_again(runs, SECOND, ANEW, EXPLORED)
-    return [runs, *(made[other] for other in (ELSEWHERE, *replication.LOOKS) if other in made)]
+    made = repeat_runs(runs, SECOND, ANEW, EXPLORED)
+    return [runs, *(made[other] for other in (ELSEWHERE, *replication.VARIANTS) if other in made)]
 
 
 def watched(claim, statement, arm):

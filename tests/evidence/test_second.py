@@ -12,7 +12,7 @@ from reproductions.analysis.verdict import CONTRADICTED, INCONCLUSIVE, REPRODUCE
 from reproductions.claims import CLAIMS
 from reproductions.evidence.store import COMMITTED, Store
 from reproductions.experiments.planning import runs_of
-from reproductions.experiments.replication import FIRST, LOOKS, looks
+from reproductions.experiments.replication import FIRST, VARIANTS, plan_replications
 from reproductions.report import replication_text
 
 CLAIM = CLAIMS["degradation-plain"]
@@ -23,7 +23,7 @@ SLOWER = "other seeds, a third of the learning rates"
 
 def test_looks_have_other_seeds_and_rates_and_nothing_else():
     judged = runs_of(STATEMENT, GROUP, {})
-    same, slower = looks(STATEMENT, GROUP, {}).values()
+    same, slower = plan_replications(STATEMENT, GROUP, {}).values()
     assert {seed for _, seed in same} == {FIRST, FIRST + 1, FIRST + 2}
     shift = FIRST - STATEMENT.first
     assert same.keys() == slower.keys()
@@ -37,8 +37,8 @@ def test_looks_have_other_seeds_and_rates_and_nothing_else():
 
 def test_what_is_measured_before_the_first_step_is_looked_at_at_one_rate():
     at_start, in_training = CLAIMS["cause-vanishing"].trained[:2]
-    assert list(looks(at_start, GROUP, {})) == ["other seeds"]
-    assert list(looks(in_training, GROUP, {})) == list(LOOKS)
+    assert list(plan_replications(at_start, GROUP, {})) == ["other seeds"]
+    assert list(plan_replications(in_training, GROUP, {})) == list(VARIANTS)
 
 
 def judged_as(deep, in_group=GROUP):
@@ -56,7 +56,9 @@ def finding_of(records):
 
 def test_a_look_is_judged_by_the_rule_and_told_beside_the_verdict():
     records = {}
-    for specs, deep in zip(looks(STATEMENT, GROUP, {}).values(), (0.8, 0.3), strict=True):
+    for specs, deep in zip(
+        plan_replications(STATEMENT, GROUP, {}).values(), (0.8, 0.3), strict=True
+    ):
         for (arm, seed), spec in specs.items():
             error = (deep if arm == "plain-56" else 0.5) + (seed - FIRST) / 1000
             record = made(spec, error + (0.001 * seed % 0.002 if arm == "plain-56" else 0))

@@ -17,11 +17,11 @@ from numpy.lib import format as npy
 
 from reproductions.evidence.canonical import canonical, sha256
 from reproductions.evidence.errors import InputError
-from reproductions.workloads.training.checkpoints import Checkpoint, Shelf
+from reproductions.workloads.training.checkpoints import Checkpoint, CheckpointStore
 
 
 def shelf_of(folder, steps=(1,), key="k", around=None):
-    shelf = Shelf(folder, key, around or {"keras": "3"})
+    shelf = CheckpointStore(folder, key, around or {"keras": "3"})
     for step in steps:
         arrays = {"model/a": np.arange(20.0), "optimizer/0": np.float32(step)}
         shelf.save(Checkpoint(step, arrays, {"rows": [{"loss": float("nan")}]}))

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from test_report import CIFAR, group
 
 from reproductions.claims import CLAIMS
-from reproductions.experiments.exploration import GROWTH, SEEDS, exploration, rate_of, sweep, tidy
+from reproductions.experiments.exploration import (
+    GROWTH,
+    SEEDS,
+    choose_rate,
+    explore_rates,
+    plan_exploration,
+    tidy,
+)
 from reproductions.experiments.planning import runs_of
 from reproductions.experiments.tiers import TIERS
 
@@ -30,8 +37,8 @@ def record(spec, loss, steps=None, outcome="finished"):
 def swept(statement, scores, backend="tensorflow", arm=ARM):
     """The sweep when every run that it asks for has been made; `scores` of a rate: loss, steps."""
     explored = {}
-    while owed := (state := sweep(statement, arm, group(backend), explored)).owed:
-        for key, spec in owed.items():
+    while missing := (state := explore_rates(statement, arm, group(backend), explored)).missing:
+        for key, spec in missing.items():
             peak = max(rate for _, rate in spec["recipe"]["schedule"])
             explored[key] = record(spec, *scores(peak))
     return state, explored
@@ -87,22 +94,22 @@ def test_judged_runs_have_the_chosen_rate_and_other_seeds():
 
 
 def test_exploration_sweeps_first_and_then_makes_the_protocol_on_seeds_of_its_own():
-    first = exploration(GAP, group("tensorflow"), {})
+    first = plan_exploration(GAP, group("tensorflow"), {})
     assert {spec["seed"] for spec in first.values()} == {SEEDS[0]}
     assert len(first) == 6
     explored = {}
     for arm in GAP.contrast:
         explored |= swept(GAP, lambda rate: (abs(rate - 0.03),), arm=arm)[1]
-    then = exploration(GAP, group("tensorflow"), explored)
+    then = plan_exploration(GAP, group("tensorflow"), explored)
     assert sorted(spec["seed"] for spec in then.values()) == sorted((*SEEDS, *SEEDS))
     assert len(set(then) - set(explored)) == 4
 
 
 def test_what_has_no_rates_is_not_swept():
     (first, *_) = CLAIMS["degradation-plain"].trained
-    assert rate_of(first, ARM, group("jax"), {}) is None
-    assert rate_of(replace(first, rate=0.01), ARM, group("jax"), {}) == 0.01
-    runs = exploration(first, group("jax"), {})
+    assert choose_rate(first, ARM, group("jax"), {}) is None
+    assert choose_rate(replace(first, rate=0.01), ARM, group("jax"), {}) == 0.01
+    runs = plan_exploration(first, group("jax"), {})
     assert len(runs) == 2 * len(SEEDS)
     assert not any("watched" in spec for spec in runs.values())
 

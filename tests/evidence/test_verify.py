@@ -19,7 +19,7 @@ from reproductions.evidence.provenance import PACKAGE, code, source
 from reproductions.evidence.snapshot import Snapshot
 from reproductions.evidence.store import COMMITTED, Store, new_record
 from reproductions.experiments.planning import wanted
-from reproductions.experiments.replication import looks
+from reproductions.experiments.replication import plan_replications
 from reproductions.experiments.spec import spec_of
 from reproductions.experiments.tiers import TIERS
 
@@ -140,13 +140,13 @@ def test_a_judged_seed_is_not_explored_nor_looked_at_again(tmp_path, folder, fir
 def test_what_no_second_look_asks_for_is_named(tmp_path):
     store = Store(tmp_path / "second")
     around = {"commit": HEAD, "environment": store.keep_environment({"system": "s"})}
-    specs = looks(FLAGSHIP_CLAIMS[0].trained[0], group(), {})["other seeds"]
+    specs = plan_replications(FLAGSHIP_CLAIMS[0].trained[0], group(), {})["other seeds"]
     for seed, least in ((2000, 0), (2003, 1)):
         record = ended({**specs["plain-20", 2000], "seed": seed}, 1.0, around)
         store.add(record)
         problems = told(Store(tmp_path))
         assert len(problems) == least
-        assert all("is of no second look" in problem for problem in problems)
+        assert all("is of no replication" in problem for problem in problems)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_the_command_says_which_and_exits_with_1(tmp_path):
     store_of(tmp_path / "good")
     done = reproductions("verify", "--records", tmp_path / "good")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 records, 0 explored, 0 of second looks, 0 made anew: all is well" in done.stdout
+    assert "1 records, 0 explored, 0 replicated, 0 rerun: all is well" in done.stdout
     done = reproductions("verify", "--records", tmp_path / "none")
     assert done.returncode == 2
     assert "there is no folder" in done.stderr

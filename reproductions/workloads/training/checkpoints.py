@@ -41,7 +41,7 @@ class Checkpoint:
     progress: Mapping[str, Any]
 
 
-class Shelf:
+class CheckpointStore:
     """The checkpoints of one run, the last KEPT of them.
 
     `surroundings` is what the bits of a run depend on beside its spec: a checkpoint of others is

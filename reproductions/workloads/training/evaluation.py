@@ -14,7 +14,7 @@ from ...experiments.tiers import Tier
 from ..backends import fed
 
 
-def examination(tier: Tier, arrays: Arrays, recipe: Recipe) -> Batch:
+def measured_images(tier: Tier, arrays: Arrays, recipe: Recipe) -> Batch:
     """Images and labels: the measured training images, then all test images."""
     n = tier.measured_train
     images = np.concatenate((arrays["train_images"][:n], arrays["test_images"]))
@@ -29,7 +29,7 @@ def fitted(tier: Tier, arrays: Arrays) -> Tier:
     return replace(tier, measured_train=measured[0], measured_test=measured[1])
 
 
-def examined(
+def measure_errors(
     model: keras.Model, tier: Tier, images: np.ndarray, labels: np.ndarray
 ) -> tuple[dict[str, float], dict[str, float]]:
     """In one pass, loss and error of the tier's parts of both splits, and of all test images."""
@@ -37,9 +37,11 @@ def examined(
     test = slice(tier.measured_train, tier.measured_train + tier.measured_test)
     whole = slice(tier.measured_train, None)
     row: dict[str, float] = {}
-    row["train_loss"], row["train_error"] = judged(logits[: test.start], labels[: test.start])
-    row["test_loss"], row["test_error"] = judged(logits[test], labels[test])
-    test_loss, test_error = judged(logits[whole], labels[whole])
+    row["train_loss"], row["train_error"] = loss_and_error(
+        logits[: test.start], labels[: test.start]
+    )
+    row["test_loss"], row["test_error"] = loss_and_error(logits[test], labels[test])
+    test_loss, test_error = loss_and_error(logits[whole], labels[whole])
     return row, {"test_loss": test_loss, "test_error": test_error}
 
 
@@ -49,7 +51,7 @@ def predicted(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return (logits if len(model.outputs) == 1 else logits[0]).astype("float64")
 
 
-def judged(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def loss_and_error(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Mean cross-entropy and share of errors."""
     # A logit that is not a number is no right answer, whatever argmax says of it.
     wrong = (logits.argmax(1) != labels) | ~np.isfinite(logits).all(1)

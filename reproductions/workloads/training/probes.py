@@ -1,6 +1,6 @@
 """What is measured while a net trains, where a claim asks for more than its errors.
 
-A watch never changes the run: what it takes gradients of are copies of the net.
+A probe never changes the run: what it takes gradients of are copies of the net.
 """
 
 import math
@@ -28,8 +28,8 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A run, as a watch sees it.
+class ProbeContext:
+    """A run, as a probe sees it.
 
     `batch` is one of training images and their labels, always the same, not augmented; `errors`
     gives the tier's losses and errors in evaluation mode; `pixels` are test images in [0, 255].
@@ -42,56 +42,56 @@ class Subject:
     pixels: np.ndarray
 
 
-class Watch:
-    """Looks at a net before some of its steps and after the last.
+class Probe:
+    """Measures a network before some of its steps and after the last.
 
-    `single`: the step behind a look is made alone, and `stepped` told of it.
+    `single_step`: the step behind a look is made alone, and `stepped` told of it.
     """
 
-    looks = 24
-    single = False
+    measurements = 24
+    single_step = False
 
-    def __init__(self, subject: Subject):
-        self.subject = subject
+    def __init__(self, context: ProbeContext):
+        self.context = context
 
     def places(self, steps: int) -> set[int]:
-        """The steps before which it looks, evenly apart; `steps` is after the last."""
-        return {round(i * steps / self.looks) for i in range(self.looks + 1)}
+        """The steps before which it measures, evenly apart; `steps` is after the last."""
+        return {round(i * steps / self.measurements) for i in range(self.measurements + 1)}
 
-    def look(self, batch: Batch | None) -> Row:
-        """What is seen of the net now; the next step will be made with `batch`."""
+    def measure(self, batch: Batch | None) -> Row:
+        """What it measures of the network now; the next step will be made with `batch`."""
         raise NotImplementedError
 
-    def stepped(self) -> Row:
-        """What is seen after that step."""
+    def measure_after_step(self) -> Row:
+        """What it measures after that step."""
         return {}
 
-    def kept(self) -> list[np.ndarray]:
-        """What later looks depend on, beside the net."""
+    def state(self) -> list[np.ndarray]:
+        """What later measurements depend on, beside the network."""
         return []
 
-    def take(self, kept: Sequence[np.ndarray]) -> None:
-        """Be as the watch was that gave this."""
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        """Be as the probe was that gave this state."""
 
 
 # --- losses -----------------------------------------------------------------------------------
 
 
-class Losses(Watch):
-    """Losses and errors in evaluation mode; looks are 15 % of the steps made apart."""
+class Losses(Probe):
+    """Losses and errors in evaluation mode; measurements are 15 % of the steps made apart."""
 
     def places(self, steps: int) -> set[int]:
         apart = range(math.ceil(math.log(steps) / math.log(1.15)))
         return {0, *(place for i in apart if (place := round(1.15**i)) >= 8), steps}
 
-    def look(self, batch: Batch | None) -> Row:
-        return dict(self.subject.errors())
+    def measure(self, batch: Batch | None) -> Row:
+        return dict(self.context.errors())
 
 
 # --- gradients --------------------------------------------------------------------------------
 
 
-class Probe(keras.layers.Layer):
+class GradientTap(keras.layers.Layer):
     """x -> x + 0: the loss' gradient with respect to the zeros is that with respect to x.
 
     Args:
@@ -116,7 +116,7 @@ class Probe(keras.layers.Layer):
 
 
 # Of the class of an instance: on PyTorch Keras makes its vectorised variant.
-class Keeper(type(keras.optimizers.SGD())):  # type: ignore[misc]
+class GradientRecorder(type(keras.optimizers.SGD())):  # type: ignore[misc]
     """Keeps the gradients of a step and makes none."""
 
     def build(self, variables: list) -> None:
@@ -128,34 +128,34 @@ class Keeper(type(keras.optimizers.SGD())):  # type: ignore[misc]
             kept.assign(gradient)
 
 
-class Copy:
+class InstrumentedModel:
     """A net's copy that gives the loss' gradients with respect to the outputs of the layers whose
-    names match `probed`, for so many images, or to the kernels of its convolutions.
+    names match `tapped`, for so many images, or to the kernels of its convolutions.
     """
 
     def __init__(
         self,
         model: keras.Model,
         loss_weights: tuple[float, ...] | None,
-        probed: str = "",
+        tapped: str = "",
         batch: int = 0,
     ):
         def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
             y = layer(*inputs, **options)
-            matches = re.fullmatch(probed, layer.name)
-            return Probe(batch, name=f"{layer.name}_probe")(y) if matches else y
+            matches = re.fullmatch(tapped, layer.name)
+            return GradientTap(batch, name=f"{layer.name}_tap")(y) if matches else y
 
         # A model of the same layers: what is compiled would be cloned as such.
         net = keras.Model(model.input, model.output)
         self.model = keras.models.clone_model(net, call_function=call)
-        kind = Probe if probed else keras.layers.Conv2D
+        kind = GradientTap if tapped else keras.layers.Conv2D
         self.layers = [layer for layer in self.model.layers if isinstance(layer, kind)]
         wanted = {layer.weights[0].path for layer in self.layers}
         for variable in self.model.variables:
             variable.trainable = variable.path in wanted
-        compile_model(self.model, Keeper(0.0), loss_weights)
+        compile_model(self.model, GradientRecorder(0.0), loss_weights)
 
-    def take(self, values: Mapping[str, np.ndarray]) -> None:
+    def assign(self, values: Mapping[str, np.ndarray]) -> None:
         """Give variables these values, by name; those that it has not, and others, are left."""
         for name, variable in named_variables(self.model).items():
             if name in values:
@@ -170,7 +170,7 @@ class Copy:
 
 
 # The runs of an arm's other seeds, which follow, train the same model.
-copy_of = lru_cache(maxsize=2)(Copy)
+instrumented = lru_cache(maxsize=2)(InstrumentedModel)
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:
@@ -191,64 +191,64 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 def ordered(layers: Iterable[keras.layers.Layer], numbers: Iterable[float]) -> Row:
     """Numbers by layer; names sort as the layers stand."""
-    names = (f"{i:03} {layer.name.removesuffix('_probe')}" for i, layer in enumerate(layers))
+    names = (f"{i:03} {layer.name.removesuffix('_tap')}" for i, layer in enumerate(layers))
     return dict(zip(names, numbers, strict=True))
 
 
-class Gradients(Watch):
+class Gradients(Probe):
     """The norms of the loss' gradient with respect to the output of each block."""
 
-    def look(self, batch: Batch | None) -> Row:
-        model, recipe, seen = self.subject.model, self.subject.recipe, self.subject.batch
-        copy = copy_of(model, weights(model, recipe.loss_scale), BLOCKS, len(seen[1]))
-        copy.take(values(model))
+    def measure(self, batch: Batch | None) -> Row:
+        model, recipe, seen = self.context.model, self.context.recipe, self.context.batch
+        copy = instrumented(model, weights(model, recipe.loss_scale), BLOCKS, len(seen[1]))
+        copy.assign(values(model))
         return ordered(copy.layers, map(norm, copy.gradients(seen)))
 
 
-class Heads(Watch):
+class Heads(Probe):
     """The gradients of the main and of the auxiliary losses, apart, at the output of module 3a."""
 
-    def look(self, batch: Batch | None) -> Row:
+    def measure(self, batch: Batch | None) -> Row:
         main, heads = (self.gradient(kept) for kept in (slice(1), slice(1, None)))
         return {"main": norm(main), "auxiliary": norm(heads), "cosine": cosine(main, heads)}
 
     def gradient(self, kept: slice) -> np.ndarray:
         """Of the outputs that are kept in the loss."""
-        model, batch = self.subject.model, self.subject.batch
+        model, batch = self.context.model, self.context.batch
         share = weights(model) or (1.0,)
         only = [0.0] * len(share)
         only[kept] = share[kept]
-        copy = copy_of(model, tuple(only), FIRST_MODULE, len(batch[1]))
-        copy.take(values(model))
+        copy = instrumented(model, tuple(only), FIRST_MODULE, len(batch[1]))
+        copy.assign(values(model))
         (gradient,) = copy.gradients(batch)
         return gradient
 
 
-class Shift(Watch):
+class Shift(Probe):
     """Internal covariate shift, twice: how far the mean input of each convolution but the first,
-    a channel at a time, has moved since the last look, over its deviation then (in training mode,
-    norms over channels, mean over convolutions); and the cosine of a convolution's gradients,
+    a channel at a time, has moved since the last measurement, over its deviation then (in training
+    mode, norms over channels, mean over convolutions); and the cosine of a convolution's gradients,
     with the layers below as they are before a step and after it (arXiv:1805.11604, definition
     2.1), mean over convolutions.
     """
 
-    looks = 12  # each takes as many gradients as there are convolutions
-    single = True
+    measurements = 12  # each takes as many gradients as there are convolutions
+    single_step = True
 
-    def __init__(self, subject: Subject):
-        super().__init__(subject)
+    def __init__(self, context: ProbeContext):
+        super().__init__(context)
         self.moments: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def look(self, batch: Batch | None) -> Row:
-        model = self.subject.model
-        self.copy = copy_of(model, None)
+    def measure(self, batch: Batch | None) -> Row:
+        model = self.context.model
+        self.copy = instrumented(model, None)
         self.before = values(model)
-        self.copy.take(self.before)
+        self.copy.assign(self.before)
         now, then = self.inputs(), self.moments
         self.moments = now
         drifts = [norm(m - n) / norm(d) for (m, _), (n, d) in zip(now, then, strict=False)]
         if batch:
-            self.copy.take(self.before)
+            self.copy.assign(self.before)
             self.batch, self.gradients = batch, self.copy.gradients(batch)
         return {"drift": float(np.mean(drifts)) if drifts else None}
 
@@ -258,24 +258,24 @@ class Shift(Watch):
         model = keras.Model(self.copy.model.input, places)
         channels = 1 if keras.config.image_data_format() == "channels_first" else 3
         axes = tuple({0, 1, 2, 3} - {channels})
-        tensors = model(oriented(self.subject.batch[0]), training=True)
+        tensors = model(oriented(self.context.batch[0]), training=True)
         arrays = (ops.convert_to_numpy(x).astype("float64") for x in tensors)
         return [(x.mean(axes), x.std(axes)) for x in arrays]
 
-    def stepped(self) -> Row:
-        after, cosines = values(self.subject.model), []
+    def measure_after_step(self) -> Row:
+        after, cosines = values(self.context.model), []
         for i, (layer, gradient) in enumerate(zip(self.copy.layers, self.gradients, strict=True)):
             if i:
                 below = {path: after[path] for path in self.below(layer)}
-                self.copy.take(self.before | below | self.drawn())
+                self.copy.assign(self.before | below | self.drawn())
                 cosines.append(cosine(gradient, self.copy.gradients(self.batch)[i]))
         return {"cosine": float(np.mean(cosines))}
 
-    def kept(self) -> list[np.ndarray]:
+    def state(self) -> list[np.ndarray]:
         return [array for pair in self.moments for array in pair]
 
-    def take(self, kept: Sequence[np.ndarray]) -> None:
-        self.moments = list(zip(kept[::2], kept[1::2], strict=True))
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        self.moments = list(zip(state[::2], state[1::2], strict=True))
 
     def drawn(self) -> dict[str, np.ndarray]:
         """Seeds as they were before the step, for the same draws."""
@@ -292,8 +292,8 @@ class Shift(Watch):
 # --- trained nets -----------------------------------------------------------------------------
 
 
-class AtEnd(Watch):
-    """Looks once."""
+class AtEnd(Probe):
+    """Measures once."""
 
     def places(self, steps: int) -> set[int]:
         return {steps}
@@ -304,8 +304,8 @@ class Responses(AtEnd):
     or addition (arXiv:1512.03385, figure 7), in evaluation mode, by layer.
     """
 
-    def look(self, batch: Batch | None) -> Row:
-        model, images = self.subject.model, self.subject.batch[0]
+    def measure(self, batch: Batch | None) -> Row:
+        model, images = self.context.model, self.context.batch[0]
         kind = keras.layers.BatchNormalization
         layers = [layer for layer in model.layers if isinstance(layer, kind)]
         places = keras.Model(model.input, [layer.output for layer in layers])
@@ -320,8 +320,8 @@ class Distances(AtEnd):
     up over layers.
     """
 
-    def look(self, batch: Batch | None) -> Row:
-        images = self.subject.pixels.astype("float32")
+    def measure(self, batch: Batch | None) -> Row:
+        images = self.context.pixels.astype("float32")
         altered = {
             "shift": displaced(images, 1, 0),
             "noise": images + generator(0, "noise").standard_normal(images.shape),
@@ -344,7 +344,7 @@ class Distances(AtEnd):
         return np.concatenate([self.distance(images[some], others[some]) for some in few])
 
     def distance(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:
-        model = self.subject.model
+        model = self.context.model
         places = [x.output for x in model.layers if re.fullmatch(r"block\d+_relu\d+", x.name)]
         features = keras.Model(model.input, places)
         pairs = zip(*(self.features(features, x) for x in (images, others)), strict=True)
@@ -352,7 +352,7 @@ class Distances(AtEnd):
 
     def features(self, model: keras.Model, images: np.ndarray) -> list[np.ndarray]:
         """Those of images, channels last and each pixel's of length 1."""
-        inputs = scaled(images, self.subject.recipe.inputs)
+        inputs = scaled(images, self.context.recipe.inputs)
         arrays = model.predict(**fed(inputs, batch_size=500), verbose=0)
         if keras.config.image_data_format() == "channels_first":
             arrays = [x.transpose(0, 2, 3, 1) for x in arrays]
@@ -381,7 +381,7 @@ def norms(images: np.ndarray) -> np.ndarray:
 
 
 # The number behind a name is raised when what is measured changes: names are part of a run's spec.
-WATCHES: dict[str, type[Watch]] = {
+PROBES: dict[str, type[Probe]] = {
     "losses": Losses,
     "gradients": Gradients,
     "heads": Heads,

@@ -14,7 +14,7 @@ from .evaluation import rounded
 from .losses import targets
 
 
-class Stretch(NamedTuple):
+class TrainSegment(NamedTuple):
     """What training some steps gave, and what it took."""
 
     loss: float
@@ -24,7 +24,7 @@ class Stretch(NamedTuple):
 
 
 class Progress(keras.callbacks.Callback):
-    """Tells of the running loss once a second; ends the stretch early where that is asked."""
+    """Tells of the running loss once a second; ends the segment early where that is asked."""
 
     async_safe = True  # where Keras may call back from threads (not TensorFlow) no step waits
 
@@ -45,8 +45,8 @@ class Progress(keras.callbacks.Callback):
             self.emit({"step": self.done + batch + 1, "epoch": self.epoch, "loss": loss})
 
 
-class Carried(keras.callbacks.Callback):
-    """Sets metrics to what they were when the stretch was left."""
+class RestoreMetrics(keras.callbacks.Callback):
+    """Sets metrics to what they were when the segment was left."""
 
     def __init__(self, values: Sequence[np.ndarray]):
         super().__init__()
@@ -57,7 +57,7 @@ class Carried(keras.callbacks.Callback):
             variable.assign(value)
 
 
-def trained_on(
+def train_on_batches(
     model: keras.Model, batches: Batch, batch_size: int, callbacks: list[keras.callbacks.Callback]
 ) -> tuple[float, float]:
     """Train on each batch once; the mean loss and the share of errors."""
@@ -68,8 +68,8 @@ def trained_on(
     return history["loss"][0], 1 - accuracy[0]
 
 
-def joined(stretches: Sequence[Stretch]) -> Stretch:
+def join_segments(segments: Sequence[TrainSegment]) -> TrainSegment:
     """As if they had been one."""
-    images = sum(s.images for s in stretches)
-    loss, error = (sum(s[i] * (s.images / images) for s in stretches) for i in range(2))
-    return Stretch(loss, error, images, sum(s.seconds for s in stretches))
+    images = sum(s.images for s in segments)
+    loss, error = (sum(s[i] * (s.images / images) for s in segments) for i in range(2))
+    return TrainSegment(loss, error, images, sum(s.seconds for s in segments))

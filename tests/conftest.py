@@ -52,9 +52,10 @@ def cifar10():
     """CIFAR-10 for real. Where TFDS_DATA_DIR promises it, it must be there."""
     if "TFDS_DATA_DIR" not in os.environ:
         missing("TFDS_DATA_DIR is not set: no CIFAR-10 here")
-    from reproductions.data.cifar10 import prepared
+    from reproductions.data.cifar import prepared
+    from reproductions.data.registry import DATASETS
 
-    data = prepared()
+    data = prepared(DATASETS["cifar10"])
     assert data is not None, "CIFAR-10 is not prepared under TFDS_DATA_DIR"
     return data
 
@@ -75,7 +76,7 @@ def data(tmp_path_factory):
     """The arrays of the smoke tier, as training processes read them."""
     import numpy as np
 
-    from reproductions.data.cifar10 import embedded
+    from reproductions.data.registry import embedded
     from reproductions.data.transforms import at_tier
     from reproductions.experiments.tiers import TIERS
 

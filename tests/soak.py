@@ -16,7 +16,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parent))
 from processes import spec_for, trained
 
-from reproductions.data.cifar10 import embedded
+from reproductions.data.registry import embedded
 from reproductions.data.transforms import at_tier
 from reproductions.evidence.provenance import code, environment
 from reproductions.experiments.spec import BACKENDS

@@ -203,7 +203,7 @@ def test_jitter_is_saved_and_seeded():
 @pytest.mark.parametrize("option", ["jitter", "dropout"])
 def test_every_layer_draws_for_itself_and_in_every_process_alike(option):
     arm = {"name": "x", "network": "Plain", "depth": 8, option: 0.5}
-    nets = [built(arm, replace(TIERS["smoke"], width=2, image_size=8)) for _ in range(2)]
+    nets = [built(arm, replace(TIERS["smoke"], width=2, image_size=8), 10) for _ in range(2)]
     first, second = ([x.seed for x in net.layers if option in x.name] for net in nets)
     assert first == second
     assert len(first) == len(set(first)) == 7

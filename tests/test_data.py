@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproductions.data import cifar10 as room
-from reproductions.data.cifar10 import checked, defect, embedded, fingerprint, load
+from reproductions.data import cifar
+from reproductions.data.dataset import checked, defect, fingerprint
+from reproductions.data.registry import DATASETS, copy_note, embedded, load
 from reproductions.data.transforms import at_tier, standardised
 from reproductions.evidence.errors import InputError
 from reproductions.execution.backends import installed_backends
@@ -30,11 +31,18 @@ def generated():
     return embedded()
 
 
+def changed(monkeypatch, counts=None, name="cifar10", **archive):
+    """A data set whose archive is another."""
+    dataset = DATASETS[name]
+    other = replace(dataset, archive=replace(dataset.archive, **archive))
+    monkeypatch.setitem(DATASETS, name, replace(other, counts=counts or other.counts))
+
+
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
     """No prepared data, no archive, no network."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(room, "ARCHIVE", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    changed(monkeypatch, url="http://127.0.0.1:9/cifar-10-binary.tar.gz")
 
 
 def test_embedded_images_are_the_same_everywhere(generated):
@@ -71,7 +79,7 @@ def test_cifar10_looks_as_published(cifar10):
 def test_damage_is_named(damage):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), "uint8")
     labels = np.arange(20) % 10
-    assert defect(images, labels, 20) is None
+    assert defect(images, labels, 20, 10) is None
     damaged = {
         "shape": (images[:, :31], labels, "not uint8 of"),
         "dtype": (images.astype("float32"), labels, "float32"),
@@ -86,13 +94,13 @@ def test_damage_is_named(damage):
         ),
     }
     bad_images, bad_labels, told = damaged[damage]
-    assert told in defect(bad_images, bad_labels, len(bad_images) + (damage == "count"))
+    assert told in defect(bad_images, bad_labels, len(bad_images) + (damage == "count"), 10)
 
 
 def test_a_test_image_that_is_trained_on_is_named(generated):
     shared = np.concatenate([generated.train_images[:2], generated.test_images[2:]])
     with pytest.raises(InputError, match="2 test images are training images, too"):
-        checked(replace(generated, test_images=shared))
+        checked(replace(generated, test_images=shared), DATASETS["embedded"])
 
 
 def test_damaged_data_are_refused(generated):
@@ -102,12 +110,13 @@ def test_damaged_data_are_refused(generated):
                 generated,
                 test_images=generated.test_images[1:],
                 test_labels=generated.test_labels[1:],
-            )
+            ),
+            DATASETS["embedded"],
         )
 
 
 def test_wrong_choices_are_named():
-    with pytest.raises(InputError, match="auto, cifar10, embedded"):
+    with pytest.raises(InputError, match="auto, cifar10, cifar100, embedded"):
         load("imagenet", TIERS["laptop"])
     with pytest.raises(InputError, match="the night tier needs --data cifar10"):
         load("embedded", TIERS["night"])
@@ -127,9 +136,9 @@ def test_a_silent_site_is_given_up(monkeypatch):
     """One that accepts a connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        monkeypatch.setattr(room, "ARCHIVE", f"http://127.0.0.1:{port}/x")
-        monkeypatch.setattr(room, "PROBE_SECONDS", 0.2)
-        assert not room.reachable()
+        changed(monkeypatch, url=f"http://127.0.0.1:{port}/x")
+        monkeypatch.setattr(cifar, "PROBE_SECONDS", 0.2)
+        assert not cifar.reachable(DATASETS["cifar10"])
 
 
 @pytest.mark.usefixtures("offline")
@@ -164,18 +173,127 @@ def small_archive(monkeypatch):
     images = draw.integers(0, 256, (60, 32, 32, 3), "uint8")
     labels = np.arange(60) % 10
     content = archive_bytes(images, labels)
-    monkeypatch.setattr(room, "ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(room, "COUNTS", {"cifar10": (50, 10)})
+    changed(monkeypatch, (50, 10), sha256=hashlib.sha256(content).hexdigest())
     return content, images, labels
 
 
 def test_the_official_archive_is_read(small_archive, tmp_path):
     content, images, labels = small_archive
     (tmp_path / "a.tar.gz").write_bytes(content)
-    data = room.read_archive(tmp_path / "a.tar.gz")
+    data = cifar.read_archive(tmp_path / "a.tar.gz", DATASETS["cifar10"])
     assert (data.train_images == images[:50]).all()
     assert (data.test_images == images[50:]).all()
     assert (np.concatenate([data.train_labels, data.test_labels]) == labels).all()
+
+
+CLASSES_100 = np.arange(300) % 100
+
+
+@pytest.fixture
+def small_cifar100(monkeypatch, tmp_path):
+    """CIFAR-100's archive in small, in the folder of downloads: (images, labels)."""
+    images = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), "uint8")
+    planes = images.transpose(0, 3, 1, 2).reshape(300, -1)
+    # A group's label comes first: it must not be taken for the class.
+    rows = np.concatenate([CLASSES_100[:, None] // 5, CLASSES_100[:, None], planes], 1)
+    (tmp_path / "downloads").mkdir()
+    path = tmp_path / "downloads" / "cifar-100-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, part in zip(
+            ("train", "test"), np.split(rows.astype("uint8"), [200]), strict=True
+        ):
+            member = tarfile.TarInfo(f"cifar-100-binary/{name}.bin")
+            member.size = part.nbytes
+            archive.addfile(member, io.BytesIO(part.tobytes()))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    changed(monkeypatch, (200, 100), "cifar100", sha256=digest)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    return images, CLASSES_100
+
+
+def test_cifar100_is_read_from_its_archive_with_the_hundred_classes(small_cifar100):
+    images, labels = small_cifar100
+    data = load("cifar100", TIERS["night"])
+    assert (data.name, data.version) == ("cifar100", "binary")
+    assert (np.concatenate([data.train_images, data.test_images]) == images).all()
+    assert (np.concatenate([data.train_labels, data.test_labels]) == labels).all()
+    assert copy_note(data.identity()).startswith("CIFAR-100: ")
+
+
+@pytest.mark.usefixtures("small_cifar100")
+def test_a_network_for_cifar100_has_a_hundred_outputs_and_trains(monkeypatch):
+    """All labels are kept, and none beyond them is taken for one of the set."""
+    from keras.backend import backend
+
+    from reproductions.experiments.spec import spec_of
+    from reproductions.workloads.training.initialization import untrained
+    from reproductions.workloads.training.loop import train
+
+    tier = replace(TIERS["smoke"], train_images=200, measured_test=100, steps=2)
+    data = load("cifar100", TIERS["night"])
+    arrays = at_tier(data, tier)
+    assert len(set(arrays["train_labels"])) == 100
+    spec = spec_of("plain-20", tier, 0, backend(), data.identity())
+    assert untrained(spec).output_shape == (None, 100)
+    result, _ = train(spec, arrays)
+    assert result["final"]["test_error"] > 0.9
+    ten = {**spec, "data": {**spec["data"], "name": "cifar10"}}
+    with pytest.raises(InputError, match=r"labels run from 0 to 99.*classes 0 to 9"):
+        train(ten, arrays)
+
+
+def test_cifar100_is_read_as_tensorflow_datasets_lays_it_out(monkeypatch):
+    """Its splits and features, by TFDS' own description, with rows of small images."""
+    import tensorflow_datasets as tfds
+    from PIL import Image
+
+    draw = np.random.default_rng(1)
+    images = draw.integers(0, 256, (300, 32, 32, 3), "uint8")
+
+    def row(i):
+        png = io.BytesIO()
+        Image.fromarray(images[i]).save(png, "PNG")
+        return {"id": f"{i}", "image": png.getvalue(), "label": i % 100, "coarse_label": i % 20}
+
+    class Split(list):
+        def __getitems__(self, numbers):
+            return [self[i] for i in numbers]
+
+    rows = {"train": Split(map(row, range(200))), "test": Split(map(row, range(200, 300)))}
+
+    class Format:
+        value = "array_record"
+
+    class Info:
+        splits, file_format, version = rows, Format, "3.0.2"
+
+    class Builder:
+        info = Info
+
+        def as_data_source(self, split, decoders):
+            assert set(decoders) == {"image"}
+            return rows[split]
+
+    def builder(name, data_dir):
+        assert name == "cifar100"
+        return Builder()
+
+    monkeypatch.setattr(tfds, "builder", builder)
+    dataset = replace(DATASETS["cifar100"], counts=(200, 100))
+    data = cifar.prepared(dataset)
+    assert (data.name, data.version) == ("cifar100", "3.0.2")
+    assert (np.concatenate([data.train_images, data.test_images]) == images).all()
+    assert data.train_labels.tolist() == [i % 100 for i in range(200)]
+    with pytest.raises(InputError, match="labels run from 0 to 99, not from 0 to 9"):
+        cifar.prepared(replace(dataset, classes=10))
+
+
+def test_tensorflow_datasets_describes_cifar100_as_it_is_read():
+    import tensorflow_datasets as tfds
+
+    features = tfds.builder("cifar100").info.features
+    assert features["label"].num_classes == DATASETS["cifar100"].classes
+    assert features["image"].shape == (32, 32, 3)
 
 
 class Site(threading.Thread):
@@ -218,13 +336,13 @@ class Site(threading.Thread):
 
 @pytest.fixture
 def without_tensorflow(monkeypatch):
-    monkeypatch.setattr(room, "find_spec", lambda name: None)
+    monkeypatch.setattr(cifar, "find_spec", lambda name: None)
 
 
 @pytest.mark.usefixtures("offline", "without_tensorflow")
 def test_online_the_archive_is_fetched_and_kept(small_archive, monkeypatch):
     with Site(small_archive[0]) as site:
-        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        changed(monkeypatch, url=site.address)
         fetched = load("auto", TIERS["laptop"])
     assert (fetched.name, fetched.version) == ("cifar10", "binary")
     again = load("cifar10", TIERS["night"])
@@ -234,8 +352,8 @@ def test_online_the_archive_is_fetched_and_kept(small_archive, monkeypatch):
 @pytest.mark.usefixtures("offline", "without_tensorflow")
 def test_two_at_once_fetch_it_once(small_archive, monkeypatch):
     with Site(small_archive[0]) as site, ThreadPoolExecutor(2) as pool:
-        monkeypatch.setattr(room, "ARCHIVE", site.address)
-        found = list(pool.map(lambda _: room.fetch(), range(2)))
+        changed(monkeypatch, url=site.address)
+        found = list(pool.map(lambda _: cifar.fetch(DATASETS["cifar10"]), range(2)))
     assert site.gets == 1
     assert len({fingerprint(data) for data in found}) == 1
 
@@ -243,19 +361,19 @@ def test_two_at_once_fetch_it_once(small_archive, monkeypatch):
 @pytest.mark.usefixtures("offline", "without_tensorflow")
 def test_a_wrong_download_is_refused_and_leaves_nothing_to_trust(small_archive, monkeypatch):
     with Site(small_archive[0] + b"x") as site:
-        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        changed(monkeypatch, url=site.address)
         with pytest.raises(InputError, match="fetching CIFAR-10 from its site failed"):
             load("auto", TIERS["laptop"])
-    assert not room.archive_path().exists()
+    assert not cifar.archive_path(DATASETS["cifar10"]).exists()
 
 
 @pytest.mark.usefixtures("offline", "without_tensorflow")
 def test_a_cut_archive_is_fetched_again(small_archive, monkeypatch):
-    room.archive_path().parent.mkdir(parents=True)
-    room.archive_path().write_bytes(small_archive[0][:-1])
-    assert room.archived() is None
+    cifar.archive_path(DATASETS["cifar10"]).parent.mkdir(parents=True)
+    cifar.archive_path(DATASETS["cifar10"]).write_bytes(small_archive[0][:-1])
+    assert cifar.archived(DATASETS["cifar10"]) is None
     with Site(small_archive[0]) as site:
-        monkeypatch.setattr(room, "ARCHIVE", site.address)
+        changed(monkeypatch, url=site.address)
         assert load("cifar10", TIERS["laptop"]).version == "binary"
 
 
@@ -285,7 +403,7 @@ def test_linear_classifier_stays_far_behind_a_small_cnn(generated):
 
 
 def test_readers_are_told_which_copy_it_is():
-    assert "GENERATED IMAGES" in room.copy_note({"name": "embedded", "sha256": EMBEDDED})
-    assert "none that the committed" in room.copy_note({"name": "cifar10", "sha256": "0"})
-    for known in room.KNOWN_COPIES:
-        assert "JPEG" in room.copy_note({"name": "cifar10", "sha256": known})
+    assert "GENERATED IMAGES" in copy_note({"name": "embedded", "sha256": EMBEDDED})
+    assert "none that the committed" in copy_note({"name": "cifar10", "sha256": "0"})
+    for known in DATASETS["cifar10"].known_copies:
+        assert "JPEG" in copy_note({"name": "cifar10", "sha256": known})

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from reproductions.data.cifar10 import embedded
+from reproductions.data.registry import embedded
 from reproductions.data.stream import Stream
 from reproductions.data.transforms import at_tier, standardised
 from reproductions.execution.backends import threads_environment
@@ -76,7 +76,7 @@ def golden_facts(arrays):
     batch, labels = first_batch(arrays, RECIPES["night"], 0, 1)
     facts["exact"]["first batch"] = hashlib.sha256(batch.tobytes() + labels.tobytes()).hexdigest()
     for arm in ARMS:
-        model = built(smoke_spec(arm)["arm"], TIERS["laptop"])
+        model = built(smoke_spec(arm)["arm"], TIERS["laptop"], 10)
         initialise(model, 0)
         facts["exact"][f"{arm} weights"] = digest(model)
         images = standardised(arrays["train_images"][:4])
@@ -118,14 +118,14 @@ def test_golden_files_are_never_changed_and_are_one_a_numerics():
 
 
 def test_another_seed_has_other_weights():
-    first, second = (built(smoke_spec("plain-20")["arm"], TIERS["smoke"]) for _ in range(2))
+    first, second = (built(smoke_spec("plain-20")["arm"], TIERS["smoke"], 10) for _ in range(2))
     initialise(first, 0)
     initialise(second, 1)
     assert digest(first) != digest(second)
 
 
 def test_initial_kernels_are_he_normal():
-    model = built(smoke_spec("resnet-56")["arm"], TIERS["laptop"])
+    model = built(smoke_spec("resnet-56")["arm"], TIERS["laptop"], 10)
     initialise(model, 0)
     kernels = [v for v in model.trainable_variables if len(v.shape) == 4]
     scaled = [
@@ -299,7 +299,7 @@ def test_errors_are_counted_and_the_loss_is_the_cross_entropy():
 
 def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     tier = replace(TIERS["smoke"], measured_train=20, measured_test=30)
-    model = built(smoke_spec("plain-20")["arm"], tier)
+    model = built(smoke_spec("plain-20")["arm"], tier, 10)
     initialise(model, 0)
     images, labels = examination(tier, arrays, RECIPES[tier.recipe])
     row, final = examined(model, tier, images, labels)
@@ -369,7 +369,7 @@ def test_what_is_fed_are_the_images_in_order(data_format, monkeypatch):
 
 def test_progress_is_told_without_a_touch_of_the_state():
     """On JAX it is told by threads while a step has the state; `Callback.model` would take it."""
-    net = untrained(spec_of("resnet-20", TIERS["smoke"], 0, keras.backend.backend(), {}))
+    net = untrained(spec_of("resnet-20", TIERS["smoke"], 0, keras.backend.backend(), DATA))
     net.jax_state_sync = lambda: pytest.fail("the state was taken")
     told = []
     progress = Progress(told.append, epoch=1, done=4)
@@ -387,7 +387,7 @@ def test_both_data_formats_start_from_the_same_weights_and_logits(arrays):
     for data_format in ("channels_last", "channels_first"):
         keras.config.set_image_data_format(data_format)
         try:
-            model = built(smoke_spec("resnet-20")["arm"], TIERS["smoke"])
+            model = built(smoke_spec("resnet-20")["arm"], TIERS["smoke"], 10)
             initialise(model, 0)
             logits.append(predicted(model, images))
         finally:

@@ -11,7 +11,7 @@ import pytest
 from test_train import DATA, linear_model, relative
 
 from reproductions.claims import CLAIMS
-from reproductions.data.cifar10 import embedded
+from reproductions.data.registry import embedded
 from reproductions.data.transforms import (
     at_tier,
     drawn,
@@ -21,6 +21,7 @@ from reproductions.data.transforms import (
     scaled,
     standardised,
 )
+from reproductions.evidence.errors import InputError
 from reproductions.experiments.metrics import METRICS
 from reproductions.experiments.recipes import RECIPES
 from reproductions.experiments.spec import spec_of
@@ -258,16 +259,30 @@ def test_inputs_are_scaled_as_the_recipe_says():
 def test_a_portion_has_few_labels_of_its_classes():
     labels = np.array([5, 0, 5, 9, 4, 5, 9])
     assert occurrence(labels).tolist() == [0, 0, 1, 0, 0, 2, 1]
-    assert of_classes(labels, "5 to 9").tolist() == [True, False, True, True, False, True, True]
+    assert of_classes(labels, "5 to 9", 10).tolist() == [True, False, True, True, False, True, True]
     arrays = {"train_images": np.arange(7), "train_labels": labels,
               "test_images": np.arange(7), "test_labels": labels}  # fmt: skip
     recipe = replace(RECIPES["short"], classes="5 to 9", labels_drawn=1)
-    parts = [portion(arrays, recipe, seed) for seed in range(20)]
+    parts = [portion(arrays, recipe, seed, 10) for seed in range(20)]
     assert all(sorted(part["train_labels"]) == [5, 9] for part in parts)
     assert {i for part in parts for i in part["train_images"]} == {0, 2, 3, 5, 6}
     assert all(part["test_images"].tolist() == [0, 2, 3, 5, 6] for part in parts)
-    assert portion(arrays, recipe, 3)["train_images"].tolist() == parts[3]["train_images"].tolist()
-    assert portion(arrays, RECIPES["short"], 0)["train_images"].tolist() == list(range(7))
+    assert (
+        portion(arrays, recipe, 3, 10)["train_images"].tolist() == parts[3]["train_images"].tolist()
+    )
+    assert portion(arrays, RECIPES["short"], 0, 10)["train_images"].tolist() == list(range(7))
+
+
+def test_classes_that_are_not_there_are_an_error():
+    """No label is left out because a set was thought to have fewer classes."""
+    labels = np.array([0, 9, 10, 99])
+    assert of_classes(labels, None, 100).all()
+    with pytest.raises(InputError, match=r"labels run from 0 to 99, .* classes 0 to 9"):
+        of_classes(labels, None, 10)
+    with pytest.raises(InputError, match="labels run from -1 to 3"):
+        of_classes(np.array([-1, 3]), "0 to 4", 10)
+    with pytest.raises(InputError, match="classes 5 to 9, and the data set has 0 to 7"):
+        of_classes(np.array([0, 7]), "5 to 9", 8)
 
 
 def test_images_are_drawn_anew_for_each_seed():

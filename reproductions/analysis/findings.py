@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from ..claims import CLAIMS, Claim, Computed, OnImageNet, Statement, Trained
+from ..data.registry import DEFAULT
 from ..evidence.canonical import key_of
 from ..evidence.snapshot import Snapshot
 from ..evidence.store import Record
@@ -132,7 +133,7 @@ def ranked(
 def rank(claim: Claim, runs: Runs) -> tuple:
     group = runs.group
     return (
-        group.data_name == "cifar10",
+        group.data_name == DEFAULT,
         group.tier != "smoke",
         group.backend == claim.backend,
         runs.complete,

@@ -4,7 +4,7 @@ that a reader meets before any verdict.
 
 from collections.abc import Sequence
 
-from ..data.cifar10 import copy_note
+from ..data.registry import copy_note
 from ..experiments.tiers import TIERS, Tier
 from .findings import Finding, Runs
 from .verdict import INCONCLUSIVE, NOT_RUN

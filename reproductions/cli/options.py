@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..claims import CLAIMS, FLAGSHIP, Claim, Trained
-from ..data.cifar10 import CHOICES, copy_note, identify, load, why_embedded
+from ..data.registry import CHOICES, copy_note, identify, load, why_embedded
 from ..data.transforms import at_tier
 from ..evidence.canonical import key_of
 from ..evidence.errors import InputError

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..evidence.errors import InputError
-from .cifar10 import tfds_folder
+from .cifar import tfds_folder
 
 if TYPE_CHECKING:  # the command line imports no backend
     from keras_ilsvrc.pretrained import Contract

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ..evidence.canonical import canonical
 from ..evidence.files import write_over
-
-Identity = dict[str, str]
+from .dataset import Identity
 
 
 def remember(files: Iterable[Path], decoder: str, identify: Callable[[], Identity]) -> Identity:

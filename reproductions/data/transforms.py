@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..evidence.errors import InputError
 from ..experiments.recipes import Classes, Inputs, Recipe
 from ..experiments.seeds import generator
 from ..experiments.tiers import Tier
-from .cifar10 import Data
+from .dataset import Data
 
 Arrays = Mapping[str, np.ndarray]
 Batch = tuple[np.ndarray, np.ndarray]
@@ -57,11 +58,19 @@ def at_tier(data: Data, tier: Tier) -> dict[str, np.ndarray]:
     }
 
 
-def portion(arrays: Mapping[str, np.ndarray], recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
+def portion(
+    arrays: Mapping[str, np.ndarray], recipe: Recipe, seed: int, classes: int
+) -> dict[str, np.ndarray]:
     """Of the arrays at a tier what the recipe's classes leave, of the training images those drawn
     for the seed.
+
+    Args:
+        classes: of the data set.
+
+    Raises:
+        InputError: a label is of no class, or the recipe names classes that are not there.
     """
-    kept = {split: of_classes(arrays[f"{split}_labels"], recipe.classes)
+    kept = {split: of_classes(arrays[f"{split}_labels"], recipe.classes, classes)
             for split in ("train", "test")}  # fmt: skip
     kept["train"] &= drawn(arrays["train_labels"], recipe, seed)
     return {name: array[kept[name.split("_")[0]]] for name, array in arrays.items()}
@@ -78,9 +87,22 @@ def drawn(labels: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
     return kept
 
 
-def of_classes(labels: np.ndarray, classes: Classes | None) -> np.ndarray:
-    """Which labels are among the classes."""
-    first, last = map(int, (classes or "0 to 9").split(" to "))
+def of_classes(labels: np.ndarray, chosen: Classes | None, classes: int) -> np.ndarray:
+    """Which labels are among the chosen classes; None: all of so many.
+
+    Raises:
+        InputError: a label is of no class, or classes are chosen that are not there.
+    """
+    first, last = (0, classes - 1) if chosen is None else map(int, chosen.split(" to "))
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(
+            f"labels run from {labels.min()} to {labels.max()}, and the data set has the classes "
+            f"0 to {classes - 1}: train with the data set that the labels are of."
+        )
+    if not 0 <= first <= last < classes:
+        raise InputError(
+            f"the recipe trains on the classes {chosen}, and the data set has 0 to {classes - 1}."
+        )
     return (labels >= first) & (labels <= last)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.cifar10 import load
+from ..data.registry import load
 from ..data.transforms import at_tier
 from ..evidence.errors import InputError
 from ..evidence.store import Record

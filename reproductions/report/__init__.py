@@ -18,7 +18,7 @@ from ..analysis import replications
 from ..analysis.findings import Finding, findings_of, judged, superseded
 from ..analysis.scope import caption, committed_verdict, describe_training, is_open
 from ..claims import CLAIMS
-from ..data.cifar10 import copy_note
+from ..data.registry import copy_note
 from ..evidence.files import write_over
 from ..evidence.snapshot import JUDGED, REPLICATED, RERUN, Snapshot
 from . import figures, text

@@ -3,7 +3,8 @@
 import pytest
 from test_report import CIFAR, made
 
-from reproductions.analysis.plausibility import LEAST_ERROR, implausible
+from reproductions.analysis.plausibility import implausible
+from reproductions.data.registry import DATASETS
 from reproductions.evidence.store import COMMITTED, Store
 from reproductions.experiments.spec import spec_of
 from reproductions.experiments.tiers import TIERS
@@ -22,7 +23,7 @@ def told(*records):
 
 
 def test_what_is_possible_passes():
-    assert told(run(3), run(4), run(5, error=LEAST_ERROR)) == []
+    assert told(run(3), run(4), run(5, error=DATASETS["cifar10"].least_error)) == []
 
 
 @pytest.mark.parametrize("folder", ["", "explored"])

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ...data.registry import dataset_of
 from ...evidence.canonical import canonical
 from ...experiments.recipes import Recipe
 from ...experiments.seeds import generator
@@ -25,7 +26,8 @@ Start = list[tuple[keras.Variable, np.ndarray]]
 def untrained(spec: Mapping[str, Any]) -> keras.Model:
     """The model of a run, compiled, its kernels zeros and all else as built."""
     kind = {name: spec[name] for name in ("arm", "recipe", "tier")}
-    model, start = compiled(canonical(kind), keras.config.image_data_format())
+    classes = dataset_of(spec["data"]).classes
+    model, start = compiled(canonical(kind), classes, keras.config.image_data_format())
     for variable, value in start:
         variable.assign(value)
     return model
@@ -33,11 +35,11 @@ def untrained(spec: Mapping[str, Any]) -> keras.Model:
 
 # Runs of other seeds follow, and to trace a model takes seconds; some train two, in turn.
 @lru_cache(maxsize=2)
-def compiled(kind: bytes, data_format: str) -> tuple[keras.Model, Start]:
+def compiled(kind: bytes, classes: int, data_format: str) -> tuple[keras.Model, Start]:
     """A model, and the values that all its variables and its optimizer's have before a run."""
     spec = json.loads(kind)
     tier, recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
-    model = built(spec["arm"], tier)
+    model = built(spec["arm"], tier, classes)
     optimizer = SGD(rates(recipe, tier.steps), recipe, model)
     compile_model(model, optimizer, weights(model, recipe.loss_scale))
     variables = [*model.variables, *model.optimizer.variables]

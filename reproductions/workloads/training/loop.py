@@ -17,6 +17,7 @@ from keras import ops
 
 import keras_ilsvrc
 
+from ...data.registry import dataset_of
 from ...data.stream import Stream
 from ...data.transforms import Arrays, Batch, portion, scaled
 from ...evidence.canonical import key_of
@@ -116,7 +117,7 @@ class Run:
         store: CheckpointStore | None = None,
     ):
         tier, self.recipe = Tier(**spec["tier"]), Recipe(**spec["recipe"])
-        arrays = portion(arrays, self.recipe, spec["seed"])
+        arrays = portion(arrays, self.recipe, spec["seed"], dataset_of(spec["data"]).classes)
         self.tier = fitted(tier, arrays)
         self.model, self.emit = model, emit
         self.stream = Stream(arrays, self.recipe, spec["seed"])

@@ -209,7 +209,7 @@ OWN: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def built(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
+def built(arm: Mapping[str, Any], tier: Tier, classes: int) -> keras.Model:
     """The arm's network at the tier's width, depth and image size, its kernels zeros; it gives
     logits: the main ones first, where it has several.
     """
@@ -221,6 +221,7 @@ def built(arm: Mapping[str, Any], tier: Tier) -> keras.Model:
         **options,
         **sized(arm["network"], tier.width),
         input_shape=image_shape(tier.image_size),
+        classes=classes,
         classifier_activation=None,
         kernel_initializer="zeros",  # the trainer draws them; JAX would compile each draw
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from reproductions.data.cifar10 import embedded
+from reproductions.data.registry import embedded
 from reproductions.data.transforms import at_tier
 from reproductions.experiments.spec import spec_of
 from reproductions.experiments.tiers import TIERS

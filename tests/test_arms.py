@@ -37,7 +37,7 @@ SHARE = [case for case in CASES if case[1] != "smoke"][BACKENDS.index(keras.back
 
 
 def model_of(arm, tier):
-    return without_values(built, ARMS[arm].spec(), TIERS[tier])
+    return without_values(built, ARMS[arm].spec(), TIERS[tier], 10)
 
 
 def parameters(build, *arguments, **options):

@@ -23,10 +23,10 @@ from reproductions.experiments.tiers import TIERS
 from reproductions.workloads.backends import DATA_FORMATS, fed
 from reproductions.workloads.training.evaluation import (
     divergence,
-    examination,
-    examined,
     fitted,
-    judged,
+    loss_and_error,
+    measure_errors,
+    measured_images,
     predicted,
     rounded,
 )
@@ -288,12 +288,12 @@ def test_errors_are_counted_and_the_loss_is_the_cross_entropy():
     logits = draw.normal(size=(50, 10))
     right = logits.argmax(1)
     labels = np.where(np.arange(50) < 20, right, (right + 1) % 10)
-    loss, error = judged(logits, labels)
+    loss, error = loss_and_error(logits, labels)
     assert error == 0.6
     theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     assert loss == pytest.approx(float(theirs(labels, logits.astype("float32"))), rel=1e-5)
     for unknown in (np.nan, np.inf):
-        loss, error = judged(np.full_like(logits, unknown), right)
+        loss, error = loss_and_error(np.full_like(logits, unknown), right)
         assert (rounded(loss), error) == (None, 1.0)
 
 
@@ -301,10 +301,10 @@ def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     tier = replace(TIERS["smoke"], measured_train=20, measured_test=30)
     model = built(smoke_spec("plain-20")["arm"], tier, 10)
     initialise(model, 0)
-    images, labels = examination(tier, arrays, RECIPES[tier.recipe])
-    row, final = examined(model, tier, images, labels)
+    images, labels = measured_images(tier, arrays, RECIPES[tier.recipe])
+    row, final = measure_errors(model, tier, images, labels)
     expected = {
-        name: judged(predicted(model, standardised(arrays[f"{split}_images"][:n])),
+        name: loss_and_error(predicted(model, standardised(arrays[f"{split}_images"][:n])),
                      arrays[f"{split}_labels"][:n])
         for name, split, n in (
             ("train", "train", 20), ("test", "test", 30), ("final", "test", None),
@@ -314,7 +314,7 @@ def test_one_pass_examines_the_parts_of_the_tier_and_all_test_images(arrays):
     found["final"] = final["test_loss"], final["test_error"]
     for name, (loss, error) in expected.items():
         assert found[name] == (pytest.approx(loss, rel=1e-6), error)
-    part, _ = examined(model, tier, images[:50], labels[:50])
+    part, _ = measure_errors(model, tier, images[:50], labels[:50])
     assert part == pytest.approx(row, rel=1e-6)
 
 

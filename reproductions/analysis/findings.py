@@ -130,7 +130,7 @@ def ranked(
     )
 
 
-def rank(claim: Claim, runs: Runs) -> tuple:
+def rank(claim: Claim, runs: Runs) -> tuple[bool | int | str, ...]:
     group = runs.group
     return (
         group.data_name == DEFAULT,

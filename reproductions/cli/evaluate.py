@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the command line imports no backend
 console = Console()
 
 
-def asked(verb: Callable) -> Callable:
+def asked(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments of `evaluate`."""
     for decorate in reversed((
         click.argument("model"),

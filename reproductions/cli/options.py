@@ -31,7 +31,7 @@ records_option = click.option(
 )
 
 
-class ClaimName(click.ParamType):
+class ClaimName(click.ParamType[str]):
     """The name of a claim; of a wrong one the closest are told."""
 
     name = "claim"
@@ -135,7 +135,7 @@ class Chosen:
         return {key: spec for key, spec in runs.items() if key not in explored}
 
 
-def choosing_runs(verb: Callable) -> Callable:
+def choosing_runs(verb: Callable[..., None]) -> Callable[..., None]:
     """The arguments by which `plan` and `run` choose runs, and the backend for this process; the
     verb's own are left to it.
     """

@@ -62,7 +62,7 @@ class Store:
     A second result of one key stands beside the first as `<key>-<sha256>.json`.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
 
     def read(self) -> dict[str, Record]:

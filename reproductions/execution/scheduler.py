@@ -207,7 +207,7 @@ def clear(store: Store) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def wait_for_all(futures: Collection[Future]) -> None:
+def wait_for_all(futures: Collection[Future[bool | None]]) -> None:
     """Wait for all. Not in one piece: a signal that the system gives to another thread does not
     wake this one.
     """

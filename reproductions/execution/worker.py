@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from ..data.transforms import Arrays
 from ..evidence.canonical import key_of
 from ..workloads.backends import configure, settings
 from ..workloads.checks import CHECKS, MEASURED
 from ..workloads.events import STOPPING, Emit
 from ..workloads.training.checkpoints import CheckpointStore
-from ..workloads.training.loop import Arrays, train
+from ..workloads.training.loop import train
 
 
 def serve(answer: Callable[[Mapping[str, Any], Emit], dict[str, Any]]) -> None:

@@ -37,7 +37,7 @@ def minutes(spec: Spec, known: Collection[Mapping[str, Any]]) -> float | None:
     """Estimated minutes of one run: the mean of its seeds' known records; else from those of its
     backend nearest in effort.
     """
-    times: dict[tuple, list[float]] = {}
+    times: dict[tuple[bool, float], list[float]] = {}
     for record in known:
         if record["spec"]["backend"] == spec["backend"] and alike(spec, record["spec"]):
             factor = effort(spec) / effort(record["spec"])

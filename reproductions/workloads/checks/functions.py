@@ -114,7 +114,7 @@ def silence_kernel(inside: list[Any]) -> None:
     conv.kernel.assign(np.zeros(conv.kernel.shape))
 
 
-VERSIONS: dict[str, tuple[Callable, Callable[[list[Any]], None]]] = {
+VERSIONS: dict[str, tuple[Callable[..., Any], Callable[[list[Any]], None]]] = {
     "v1": (keras_ilsvrc.cifar.ResNet, silence_norm),
     "v2": (keras_ilsvrc.cifar.ResNetV2, silence_kernel),
 }
@@ -137,7 +137,7 @@ def identity_path() -> Found:
     return found
 
 
-def small(build: Callable, random: np.random.Generator) -> tuple[keras.Model, np.ndarray]:
+def small(build: Callable[..., Any], random: np.random.Generator) -> tuple[keras.Model, np.ndarray]:
     """A net of two blocks a stage, and inputs of a block."""
     width, side = 4 * integers(random, 1, 1, 6)[0], integers(random, 1, 4, 20)[0]
     net = randomised(build(14, width=width, input_shape=shape(side, 3)), random)

@@ -102,7 +102,7 @@ class Jitter(keras.layers.Layer):
         a, b = draw(seed=self.seed_generator), draw(seed=self.seed_generator)
         return ops.add(ops.multiply(1 + a, x), b)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's."""
         return input_shape
 

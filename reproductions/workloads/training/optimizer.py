@@ -46,7 +46,7 @@ class SGD(type(keras.optimizers.SGD())):  # type: ignore[misc]
         kernels = convolution_kernels(model)
         self.watched = [paths.index(kernel.path) for kernel in (kernels[0], kernels[-1])]
 
-    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
+    def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         squares = [ops.sum(ops.square(grads[i])) for i in self.watched]
         self.norms.assign(ops.sqrt(ops.stack(squares)))
         weights = self.model.trainable_variables

@@ -102,7 +102,7 @@ class GradientTap(keras.layers.Layer):
         super().__init__(**options)
         self.batch = batch
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """One zero for each value of a batch."""
         self.zeros = self.add_weight(shape=(self.batch, *input_shape[1:]), initializer="zeros")
 
@@ -110,7 +110,7 @@ class GradientTap(keras.layers.Layer):
         """The tensor."""
         return ops.add(x, self.zeros)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's."""
         return input_shape
 
@@ -119,11 +119,11 @@ class GradientTap(keras.layers.Layer):
 class GradientRecorder(type(keras.optimizers.SGD())):  # type: ignore[misc]
     """Keeps the gradients of a step and makes none."""
 
-    def build(self, variables: list) -> None:
+    def build(self, variables: list[Any]) -> None:
         super().build(variables)
         self.kept = [self.add_variable(v.shape, name="kept") for v in variables]
 
-    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
+    def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         for kept, gradient in zip(self.kept, grads, strict=True):
             kept.assign(gradient)
 

@@ -143,7 +143,7 @@ class InstrumentedModel:
         def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
             y = layer(*inputs, **options)
             matches = re.fullmatch(tapped, layer.name)
-            return GradientTap(batch, name=f"{layer.name}_tap")(y) if matches else y
+            return GradientTap(batch, name=f"{layer.name}_probe")(y) if matches else y
 
         # A model of the same layers: what is compiled would be cloned as such.
         net = keras.Model(model.input, model.output)
@@ -191,7 +191,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 def ordered(layers: Iterable[keras.layers.Layer], numbers: Iterable[float]) -> Row:
     """Numbers by layer; names sort as the layers stand."""
-    names = (f"{i:03} {layer.name.removesuffix('_tap')}" for i, layer in enumerate(layers))
+    names = (f"{i:03} {layer.name.removesuffix('_probe')}" for i, layer in enumerate(layers))
     return dict(zip(names, numbers, strict=True))
 
 

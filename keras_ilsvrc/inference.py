@@ -118,6 +118,7 @@ def rewritten(
     Names are those of the steps of `anatomy.graph_of`.
     """
     whole = functional(model)
+    check_precision(whole)
     origins: dict[str, keras.layers.Layer] = {}
     made: dict[int, keras.layers.Layer] = {}
 
@@ -136,6 +137,15 @@ def rewritten(
         outputs = walked(whole, tensors(inputs), visit)
         structured = keras.tree.pack_sequence_as(whole.output, outputs)
         return Copy(keras.Model(inputs, structured, name=model.name), origins)
+
+
+def check_precision(model: keras.Model) -> None:
+    """Raise ValueError where weights cannot be copied into new layers: of float8."""
+    if names := [x.name for x in model.layers if getattr(x, "quantization_mode", "") == "float8"]:
+        raise ValueError(
+            f"'{model.name}' is quantized to float8 ({', '.join(names[:3])}), whose layers cannot "
+            f"be rewritten: do this first, and call model.quantize on the result."
+        )
 
 
 # --- normalization folded into convolutions ------------------------------------------------------

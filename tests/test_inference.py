@@ -391,3 +391,14 @@ def test_what_has_no_kernels_yet_is_refused():
     for wrong in (keras.Sequential([layers.Dense(1)]), "ResNet50"):
         with pytest.raises(ValueError, match=r"a built keras.Model, not"):
             inference.lay_out_kernels(wrong)
+
+
+def test_a_model_of_float8_is_refused_in_a_sentence():
+    """Its layers have scales beside weights; int8 and int4 are copied as they are."""
+    image = keras.Input((8, 8, 3))
+    pooled = layers.GlobalAveragePooling2D()(conv(4, 3)(image))
+    model = keras.Model(image, layers.Dense(2, name="scores")(pooled))
+    model.get_layer("scores").quantize("float8")  # a model warns of layers that have none
+    for rewrite in (inference.plain, inference.fold_batch_norm):
+        with pytest.raises(ValueError, match=r"is quantized to float8 \(scores\)"):
+            rewrite(model)

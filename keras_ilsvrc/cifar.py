@@ -12,6 +12,7 @@ from .assembly import Arguments, Builder, Network, among, documentation, make_bu
 from .blocks import (
     Block,
     Normalization,
+    Rule,
     chain,
     conv,
     global_pool,
@@ -266,7 +267,12 @@ def GoogLeNet(
         chain(inception_v1.unit("conv1", 3 * width, 3), inception_v1.modules(scaled)),
         dropout=dropout,
         auxiliary=heads,
-        rules=(*without_norm(normalization), *inception_v1.RULES),
+        # Small images are halved, rounded up, to the last pixel.
+        rules=(
+            *without_norm(normalization),
+            Rule("max_pool", {"padding": "same"}),
+            *inception_v1.RULES,
+        ),
         size=32,
         least=4,
         name="cifar_googlenet",

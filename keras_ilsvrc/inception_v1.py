@@ -123,7 +123,7 @@ def GoogLeNet(
 ) -> Network:
     """auxiliary: whether to add the two classifiers on top of modules 4a and 4d: the outputs are
         [predictions, aux1, aux2]. To train: compile(optimizer, [loss] * 3, loss_weights=[1, 0.3,
-        0.3]) and fit(x, [y] * 3); then inference.drop_auxiliary(model). Images of at least 65.
+        0.3]) and fit(x, [y] * 3); then inference.drop_auxiliary(model). Images of at least 79.
     normalization: None (the paper), or "batch": after each convolution, in place of biases and
         of response normalization.
     dropout: before the classifier.
@@ -134,7 +134,7 @@ def GoogLeNet(
         dropout=dropout,
         auxiliary=heads,
         rules=(*without_norm(normalization), *RULES),
-        least=65 if auxiliary else 32,
+        least=79 if auxiliary else 32,
     )
 
 

@@ -671,8 +671,12 @@ def test_auxiliary_classifiers_follow_the_predictions(name):
 
 
 def test_auxiliary_classifiers_need_images_that_reach_them():
-    assert drawn("GoogLeNet", auxiliary=True, input_shape=(65, 65, 3)).outputs[1].shape[1] == 1000
-    for name, least in (("GoogLeNet", 65), ("InceptionV3", 299)):
+    """Of GoogLeNet those whose maps have 5 pixels a side, as its average pooling, and no fewer."""
+    assert drawn("GoogLeNet", auxiliary=True, input_shape=(79, 79, 3)).outputs[1].shape[1] == 1000
+    for size, side in ((79, 5), (78, 4)):
+        maps = drawn("GoogLeNet", input_shape=(size, size, 3)).get_layer("inception_4a_concat")
+        assert maps.output.shape[1:3] == (side, side)
+    for name, least in (("GoogLeNet", 79), ("InceptionV3", 299)):
         with pytest.raises(ValueError, match=f"at least {least}"):
             drawn(name, auxiliary=True, input_shape=(least - 1, least - 1, 3))
 
